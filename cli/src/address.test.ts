@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { maskAddress, toAddress } from './address.ts'
+
+test.each([
+  ['https://acme.example/feed.xml', 'https://acme.example/feed.xml'],
+  ['http://user:pass@acme.example:8080/f?key=1', 'http://user:pass@acme.example:8080/f?key=1'],
+  ['/srv/feeds/a.xml', '/srv/feeds/a.xml'],
+  ['feeds/a.xml', '/here/feeds/a.xml'],
+  ['file:///srv/a%20b.xml', 'file:///srv/a%20b.xml']
+])('%s is stored as %s', (text, address) => {
+  expect(toAddress(text, '/here')).toEqual({ ok: true, address })
+})
+
+test.each([
+  ['ftp://acme.example/feed.xml', 'ftp:// is not supported, use http(s):// or a path'],
+  ['javascript://x', 'javascript:// is not supported, use http(s):// or a path'],
+  ['https://', 'it is not a valid URL'],
+  ['http://[::1', 'it is not a valid URL'],
+  ['file://host/a.xml', 'a file URL looks like file:///path/of/feed.xml'],
+  ['  ', 'it is empty'],
+  ['a\0b', 'a path has no NUL character']
+])('%j is refused', (text, reason) => {
+  expect(toAddress(text, '/here')).toEqual({ ok: false, reason })
+})
+
+test.each([
+  ['https://acme.example/feed.xml', 'https://acme.example/feed.xml'],
+  ['https://user:secret@acme.example/feed.xml', 'https://user:***@acme.example/feed.xml'],
+  ['https://token@acme.example/feed.xml', 'https://***@acme.example/feed.xml'],
+  ['https://acme.example/f?apikey=secret&lang=en', 'https://acme.example/f?apikey=***&lang=en'],
+  ['https://user:sec ret@[bad/feed.xml', 'https://***@[bad/feed.xml'],
+  ['/srv/feeds/a@b.xml', '/srv/feeds/a@b.xml']
+])('%s is shown as %s', (address, shown) => {
+  expect(maskAddress(address)).toBe(shown)
+  expect(maskAddress(address)).not.toMatch(/sec ?ret|token/)
+})

@@ -1,0 +1,111 @@
+import type { DeadLetterRow } from '@sluice/prisma/tables/dead-letters'
+import { renderFields, renderTable, toned, type Cell, type Screen } from './render.ts'
+import { clean, counted } from './text.ts'
+import { toTableWhen, toWhen } from './when.ts'
+
+/** How dead letters are shown, as text and as documents. Pure. */
+
+export type Letter = DeadLetterRow & { body: Uint8Array }
+
+export const settledOf = (row: DeadLetterRow): 'open' | 'replayed' | 'discarded' =>
+  row.discardedAt !== undefined ? 'discarded' : row.replayedAt !== undefined ? 'replayed' : 'open'
+
+const stateOf = (row: DeadLetterRow): Cell => {
+  const state = settledOf(row)
+  return toned(state, state === 'open' ? 'warn' : 'dim')
+}
+
+export const toLetterDocument = (row: DeadLetterRow): Record<string, unknown> => ({
+  id: row.id,
+  state: settledOf(row),
+  source: row.source ?? null,
+  offer: row.externalId ?? null,
+  lane: row.lane ?? null,
+  messageId: row.messageId ?? null,
+  routingKey: row.routingKey,
+  fault: { class: row.faultClass ?? null, code: row.faultCode, message: row.faultMessage ?? null },
+  attempts: row.attempts,
+  firstSeenAt: row.firstSeenAt ?? null,
+  deadAt: row.deadAt,
+  replayedAt: row.replayedAt ?? null,
+  replays: row.replays,
+  discardedAt: row.discardedAt ?? null,
+  discardReason: row.discardReason ?? null
+})
+
+/** The body as JSON where it is, else as it came: in base64, because a document is text. */
+export const bodyOf = ({ body }: Letter): { body: unknown; bodyEncoding: 'json' | 'base64' } => {
+  const json = jsonOf(body)
+  return json === undefined
+    ? { body: Buffer.from(body).toString('base64'), bodyEncoding: 'base64' }
+    : { body: json, bodyEncoding: 'json' }
+}
+
+const jsonOf = (body: Uint8Array): unknown => {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+export const renderLetters = (letters: readonly DeadLetterRow[], now: Date, screen: Screen): string =>
+  renderTable(
+    [
+      { title: '#' },
+      { title: 'SOURCE', shrinkTo: 20 },
+      { title: 'OFFER', shrinkTo: 24 },
+      { title: 'CODE' },
+      { title: 'WHAT', shrinkTo: 30, drop: 2 },
+      { title: 'STATE', drop: 3 },
+      { title: 'DIED', drop: 1 }
+    ],
+    letters.map((row) => [
+      row.id,
+      row.source ?? '',
+      row.externalId ?? '',
+      row.faultCode,
+      row.faultMessage ?? '',
+      stateOf(row),
+      toTableWhen(row.deadAt, now)
+    ]),
+    screen
+  )
+
+export const renderLetter = (letter: Letter, now: Date, screen: Screen): string => {
+  const json = jsonOf(letter.body)
+  const body = json === undefined ? Buffer.from(letter.body).toString('utf8') : JSON.stringify(json, null, 2)
+  return [
+    renderFields(
+      [
+        ['dead letter', toned(letter.id, 'strong')],
+        ['state', stateOf(letter)],
+        ['died of', toned(letter.faultCode, 'bad')],
+        ...(letter.faultMessage === undefined ? [] : [['what', letter.faultMessage] as const]),
+        ...(letter.faultClass === undefined ? [] : [['class', letter.faultClass] as const]),
+        ['attempts', String(letter.attempts)],
+        ...(letter.firstSeenAt === undefined
+          ? []
+          : [['first seen', toWhen(letter.firstSeenAt, now)] as const]),
+        ['died', toWhen(letter.deadAt, now)],
+        ...(letter.replayedAt === undefined ? [] : [['replayed', toWhen(letter.replayedAt, now)] as const]),
+        ...(letter.discardedAt === undefined
+          ? []
+          : [['discarded', `${toWhen(letter.discardedAt, now)}: ${letter.discardReason ?? ''}`] as const]),
+        ['source', letter.source ?? 'unknown'],
+        ['offer', letter.externalId ?? 'unknown'],
+        ['message', letter.messageId ?? 'without an id'],
+        ['routing key', letter.routingKey]
+      ],
+      screen
+    ),
+    `Headers:\n${renderFields(
+      Object.entries(letter.headers).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? value : JSON.stringify(value)
+      ]),
+      screen
+    )}`,
+    `Body (${counted(letter.body.length, 'byte')}${json === undefined ? ', not JSON' : ''}):\n${clean(body, true)}`
+  ].join('\n\n')
+}

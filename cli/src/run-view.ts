@@ -1,0 +1,158 @@
+import { OUTCOMES, type Outcome } from '@sluice/shared/change'
+import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import { renderFields, renderTable, toned, type Cell, type Screen } from './render.ts'
+import { counted, formatCount } from './text.ts'
+import { formatDuration, toTableWhen, toWhen } from './when.ts'
+
+/** How a feed's run is shown, as text and as a document. Pure. */
+
+export type Outcomes = Readonly<Record<Outcome, number>>
+
+export const isOver = (run: FeedRunRow): boolean => run.state !== 'reading' && run.state !== 'settling'
+
+/** Everything was read and settled: the only end that exits 0. */
+const isWhole = (run: FeedRunRow): boolean => run.state === 'done' && run.snapshot !== 'partial'
+
+/** What to say of a run that did not end well; what was read is applied all the same. */
+export const failureOf = (run: FeedRunRow): { code: string; message: string } | undefined => {
+  if (isWhole(run)) return undefined
+  if (run.state === 'failed') {
+    return { code: 'RUN_FAILED', message: `Run ${run.id} failed: ${reasonOf(run)}.` }
+  }
+  if (run.state === 'superseded') {
+    return {
+      code: 'RUN_SUPERSEDED',
+      message: `Run ${run.id} was superseded: its scheduler went away. The next run reads the file again.`
+    }
+  }
+  return {
+    code: 'RUN_PARTIAL',
+    message: `Run ${run.id} read only a part of the file: ${reasonOf(run)}. What it read is applied.`
+  }
+}
+
+/** A run as `--json` shows it. */
+export const toRunDocument = (run: FeedRunRow, outcomes?: Outcomes): Record<string, unknown> => ({
+  id: run.id,
+  feed: run.sourceSlug,
+  trigger: run.trigger,
+  state: run.state,
+  snapshot: run.snapshot ?? null,
+  startedAt: run.startedAt,
+  readAt: run.readAt ?? null,
+  finishedAt: run.finishedAt ?? null,
+  bytesTotal: run.bytesTotal ?? null,
+  bytesRead: run.bytesRead,
+  recordsSeen: run.recordsSeen,
+  skipped: run.skipped,
+  published: run.published,
+  malformed: run.malformed,
+  duplicates: run.duplicates,
+  error: run.errorCode === undefined ? null : { code: run.errorCode, message: run.errorMessage ?? '' },
+  problems: run.problems.map(({ offset, ordinal, externalId, code, message }) => ({
+    offset: offset ?? null,
+    ordinal: ordinal ?? null,
+    offer: externalId ?? null,
+    code,
+    message
+  })),
+  ...(outcomes === undefined ? {} : { outcomes })
+})
+
+export const renderRuns = (runs: readonly FeedRunRow[], now: Date, screen: Screen): string =>
+  renderTable(
+    [
+      { title: 'RUN' },
+      { title: 'FEED', shrinkTo: 10 },
+      { title: 'STATE' },
+      { title: 'STARTED' },
+      { title: 'TOOK', drop: 1 },
+      { title: 'RECORDS', align: 'right' },
+      { title: 'SENT', align: 'right' },
+      { title: 'SKIPPED', align: 'right', drop: 2 }
+    ],
+    runs.map((run) => [
+      run.id,
+      run.sourceSlug,
+      stateOf(run),
+      toTableWhen(run.startedAt, now),
+      tookOf(run, now),
+      formatCount(run.recordsSeen),
+      formatCount(run.published),
+      formatCount(run.skipped)
+    ]),
+    screen
+  )
+
+export const renderRun = (run: FeedRunRow, outcomes: Outcomes, now: Date, screen: Screen): string => {
+  const settled = OUTCOMES.filter((outcome) => outcomes[outcome] > 0)
+  const fields = renderFields(
+    [
+      ['run', toned(run.id, 'strong')],
+      ['feed', run.sourceSlug],
+      ['state', stateOf(run)],
+      ...(run.errorCode === undefined
+        ? []
+        : [['reason', toned(`${reasonOf(run)} (${run.errorCode})`, 'bad')] as const]),
+      ['trigger', run.trigger],
+      ['started', toWhen(run.startedAt, now)],
+      ...(run.finishedAt === undefined ? [] : [['finished', toWhen(run.finishedAt, now)] as const]),
+      ['took', tookOf(run, now)],
+      ['file', counted(run.bytesTotal ?? run.bytesRead, 'byte')],
+      ['records', recordsOf(run)],
+      [
+        'outcomes',
+        settled.length === 0
+          ? run.published === 0
+            ? 'none: nothing was sent'
+            : 'none yet'
+          : settled.map((outcome) => `${formatCount(outcomes[outcome])} ${outcome}`).join(', ')
+      ]
+    ],
+    screen
+  )
+  return run.problems.length === 0 ? fields : `${fields}\n\n${renderProblems(run, screen)}`
+}
+
+const recordsOf = (run: FeedRunRow): string =>
+  [
+    `${formatCount(run.recordsSeen)} seen`,
+    `${formatCount(run.published)} sent`,
+    `${formatCount(run.skipped)} skipped (unchanged)`,
+    ...(run.malformed > 0 ? [`${formatCount(run.malformed)} unreadable`] : []),
+    ...(run.duplicates > 0 ? [`${formatCount(run.duplicates)} twice`] : [])
+  ].join(', ')
+
+const renderProblems = (run: FeedRunRow, screen: Screen): string =>
+  [
+    `Problems (the first ${run.problems.length}):`,
+    renderTable(
+      [
+        { title: 'BYTE', align: 'right' },
+        { title: 'RECORD', align: 'right', drop: 1 },
+        { title: 'OFFER', shrinkTo: 10 },
+        { title: 'CODE' },
+        { title: 'WHAT', shrinkTo: 24 }
+      ],
+      run.problems.map((problem) => [
+        problem.offset === undefined ? '' : formatCount(problem.offset),
+        problem.ordinal === undefined ? '' : formatCount(problem.ordinal),
+        problem.externalId ?? '',
+        problem.code,
+        problem.message
+      ]),
+      screen
+    )
+  ].join('\n')
+
+const stateOf = (run: FeedRunRow): Cell => {
+  if (run.state === 'failed' || run.state === 'superseded') return toned(run.state, 'bad')
+  if (run.state !== 'done') return run.state
+  return run.snapshot === 'partial' ? toned('done, partial', 'warn') : toned('done', 'good')
+}
+
+const reasonOf = (run: FeedRunRow): string =>
+  (run.errorMessage ?? run.errorCode ?? 'no reason given').replace(/\.$/, '')
+
+const tookOf = (run: FeedRunRow, now: Date): string =>
+  formatDuration(Math.max(0, (run.finishedAt ?? now).getTime() - run.startedAt.getTime()))

@@ -1,0 +1,3 @@
+export { serveDemoFeed, type FeedServer } from './feed-server.ts'
+export { toKyero } from './kyero.ts'
+export { createDemoOffers, type DemoOffer } from './offers.ts'

@@ -1,0 +1,104 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { toAuthRefusal, type Authenticate, type Authenticated } from './auth/index.ts'
+import { Refusal } from './errors.ts'
+import type { KeyUsage } from './key-usage.ts'
+import type { Metrics } from './metrics/metrics.ts'
+import type { LimitRate } from './rate-limit/rate-limit.ts'
+import './request-facts.ts'
+import type { Source } from './source-store.ts'
+import type { Sources } from './sources.ts'
+import type { Throttle } from './throttle/throttle.ts'
+
+/** A request of a sender the source knows, within its quota. */
+export interface Admitted {
+  source: Source
+  authentication: Authenticated
+}
+
+/** What a request to a door of a source must be before anything is made of it. */
+export type DoorRequest = FastifyRequest<DoorRoute>
+
+/** One of the addresses of a source: `/webhooks/:source…`. */
+export interface DoorRoute {
+  Params: { source: string }
+  Body: Buffer | undefined
+}
+
+/**
+ * Who may come in: source → failures of this address here → sender, over the bytes as they came → quota of the source.
+ * In this order, so that a forgery costs its own address, and never the quota of those who may send.
+ * @throws Refusal
+ */
+export type Admit = (request: DoorRequest, reply: FastifyReply) => Promise<Admitted>
+
+export interface AdmitDeps {
+  sources: Pick<Sources, 'find'>
+  throttle: Throttle
+  authenticate: Authenticate
+  keyUsage: Pick<KeyUsage, 'note'>
+  secretUsage: Pick<KeyUsage, 'note'>
+  limitRate: LimitRate
+  metrics: Pick<Metrics, 'timed'>
+}
+
+export const createAdmit = ({ sources, limitRate, metrics, ...deps }: AdmitDeps): Admit => {
+  const { throttle, authenticate, keyUsage, secretUsage } = deps
+
+  const know = (request: DoorRequest, source: Source): Authenticated => {
+    const { method, url, headers, ip: address, facts } = request
+    const waitSeconds = throttle.waitSeconds(address, source.id)
+    if (waitSeconds !== undefined) throw tooManyFailures(waitSeconds)
+
+    const body = request.body ?? NOTHING
+    const authentication = authenticate({ method, url, headers, body, address }, source, Date.now())
+    if (!authentication.ok) {
+      facts.authentication = authentication.reason
+      if (authentication.code !== 'SOURCE_MISCONFIGURED') throttle.failed(address, source.id)
+      throw toAuthRefusal(authentication)
+    }
+    throttle.succeeded(address, source.id)
+    const { keyId, secretId } = authentication
+    if (keyId !== undefined) {
+      facts.keyId = keyId
+      keyUsage.note(keyId)
+    }
+    if (secretId !== undefined) {
+      facts.secretId = secretId
+      secretUsage.note(secretId)
+    }
+    return authentication
+  }
+
+  return async (request, reply) => {
+    const source = await findSource(sources, request.params.source)
+    request.facts.source = source.slug
+    const authentication = await metrics.timed('auth', async () => know(request, source))
+    await metrics.timed('rate_limit', () => limitRate(request, reply, source))
+    return { source, authentication }
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/
+
+const findSource = async (sources: Pick<Sources, 'find'>, slug: string): Promise<Source> => {
+  const source = SLUG.test(slug) ? await sources.find(slug) : undefined
+  if (source === undefined) {
+    throw new Refusal('SOURCE_UNKNOWN', 'There is no source of this name; check the address you were given.')
+  }
+  // A feed has no door: there is no resource here to which another method could be sent, hence 404 and not 405.
+  if (source.kind === 'feed') {
+    throw new Refusal(
+      'SOURCE_IS_FEED',
+      'This source is a feed, which we fetch. Ask for a webhook source to send to.'
+    )
+  }
+  return source
+}
+
+const tooManyFailures = (retryAfterSeconds: number): Refusal =>
+  new Refusal(
+    'FAILURES_TOO_MANY',
+    'Too many requests from your address to this source had no valid credentials. Mend them, wait, and send again.',
+    { retryAfterSeconds }
+  )

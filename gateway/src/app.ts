@@ -1,0 +1,148 @@
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest
+} from 'fastify'
+import type { Logger } from '@sluice/shared/log'
+import type { Reporter } from '@sluice/shared/sentry'
+import { logRequest } from './access-log.ts'
+import { createAdmit, type AdmitDeps } from './admit.ts'
+import { answerClientError } from './client-error.ts'
+import { closeConnections } from './close-connections.ts'
+import { createDeliveryId } from './delivery-id.ts'
+import { Refusal } from './errors.ts'
+import {
+  HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  MAX_BODY_BYTES,
+  REQUEST_TIMEOUT_MS,
+  TIMEOUT_CHECK_MS
+} from './limits.ts'
+import type { Metrics } from './metrics/metrics.ts'
+import { problemHeaders, toProblem } from './problem.ts'
+import { createRateLimit, type RateLimitOptions } from './rate-limit/rate-limit.ts'
+import type { Refusals } from './refusals/refusals.ts'
+import { toSample } from './refusals/sample.ts'
+import './request-facts.ts'
+import { registerDeliveries, type DeliveryDeps } from './routes/deliveries.ts'
+import { registerDocs } from './routes/docs.ts'
+import { registerHealth, type HealthDeps } from './routes/health.ts'
+import { registerValidate } from './routes/validate.ts'
+import { registerWebhooks, type WebhookDeps } from './routes/webhooks.ts'
+import { toRefusal } from './to-refusal.ts'
+
+export interface AppDeps {
+  log: Logger
+  reporter: Pick<Reporter, 'captureError'>
+  /** How many proxies in front of us are believed about the caller's address. */
+  proxyHops: number
+  /** Who may come in, by every door of a source. */
+  door: Omit<AdmitDeps, 'limitRate' | 'metrics'>
+  rateLimit: RateLimitOptions
+  metrics: Metrics
+  refusals: Pick<Refusals, 'note'>
+  webhooks: Omit<WebhookDeps, 'admit' | 'metrics' | 'log'>
+  deliveries: Omit<DeliveryDeps, 'admit'>
+  health: HealthDeps
+}
+
+/** The HTTP side of the gateway, ready to listen. */
+export const buildApp = async ({
+  log,
+  reporter,
+  proxyHops,
+  door,
+  rateLimit,
+  metrics,
+  refusals,
+  webhooks,
+  deliveries,
+  health
+}: AppDeps): Promise<FastifyInstance> => {
+  const answerError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const refusal = toRefusal(thrown)
+    request.facts.refusal = refusal
+    const slug = slugOf(request)
+    if (slug !== undefined && refusal.code !== 'SOURCE_UNKNOWN') {
+      const isKnown = request.facts.source !== undefined
+      refusals.note(slug, refusal.code, isKnown, () => toSample(request, refusal))
+    }
+    if (refusal.code === 'INTERNAL') {
+      log.error({ err: thrown, requestId: request.id }, 'request failed unexpectedly')
+      reporter.captureError(thrown, { requestId: request.id, route: request.routeOptions.url })
+    }
+    // Fastify hangs up on a body it refused, and a sender still sending would see a reset instead of the answer.
+    // The rest of the body is read away instead; whoever sends for ever is cut by the request timeout.
+    if (reply.hasHeader('connection') && app.server.listening) reply.removeHeader('connection')
+    return reply
+      .code(refusal.status)
+      .headers(problemHeaders(refusal))
+      .send(JSON.stringify(toProblem(refusal, request.id)))
+  }
+
+  const loggerInstance: FastifyBaseLogger = log
+  const app = fastify({
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => createDeliveryId(),
+    requestIdHeader: false,
+    trustProxy: (_address, hop) => hop < proxyHops,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    // While closing, what arrives on an open connection is still served (`close-connections.ts`).
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => answerClientError(log, error, socket),
+    frameworkErrors: (error, request, reply) => {
+      begin(request, reply) // no hook has run: there is no route
+      void answerError(error, request, reply)
+    }
+  })
+
+  // Schemas are documentation here. Fastify's validator coerces and strips, and a body is never silently changed.
+  app.setValidatorCompiler(() => () => true)
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  // Every body as the bytes that came, whatever it says it is: who may send is decided before what it means.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+
+  app.decorateRequest('facts')
+  app.addHook('onRequest', async (request, reply) => begin(request, reply))
+  app.addHook('onResponse', async (request, reply) => {
+    logRequest(log, request, reply)
+    const { source, outcome, refusal } = request.facts
+    if (slugOf(request) === undefined) return
+    metrics.answered(source, refusal?.code ?? outcome ?? 'answered', reply.statusCode, reply.elapsedTime)
+  })
+  closeConnections(app, REQUEST_TIMEOUT_MS)
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler(() => {
+    throw new Refusal('ROUTE_UNKNOWN', 'There is nothing at this address. Send to POST /webhooks/{source}.')
+  })
+
+  await registerDocs(app)
+  const limitRate = await createRateLimit(app, rateLimit)
+  const admit = createAdmit({ ...door, limitRate, metrics })
+  await app.register(async (routes) => {
+    registerWebhooks(routes, { ...webhooks, admit, metrics, log })
+    registerValidate(routes, { findFormat: webhooks.findFormat, admit, log })
+    registerDeliveries(routes, { ...deliveries, admit })
+    registerHealth(routes, health)
+  })
+  return app
+}
+
+/** The name in the address of a door; `undefined` for any other address. */
+const slugOf = ({ params, routeOptions }: FastifyRequest): string | undefined =>
+  routeOptions.url?.startsWith('/webhooks/:source') === true
+    ? (params as { source: string }).source
+    : undefined
+
+const begin = (request: FastifyRequest, reply: FastifyReply): void => {
+  request.facts = {}
+  reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
+}

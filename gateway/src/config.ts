@@ -1,0 +1,45 @@
+import { Type } from 'typebox'
+import { CommonConfig, ShutdownConfig } from '@sluice/shared/config'
+import { SealingConfig } from '@sluice/shared/sealing'
+
+export const GatewayConfigSchema = Type.Object({
+  ...CommonConfig,
+  ...ShutdownConfig,
+  ...SealingConfig,
+  GATEWAY_HOST: Type.String({
+    default: '0.0.0.0',
+    minLength: 1,
+    description: 'Address the gateway listens on'
+  }),
+  GATEWAY_PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65_535,
+    default: 8080,
+    description: 'Port the gateway listens on; 0 takes a free one'
+  }),
+  GATEWAY_PROXY_HOPS: Type.Integer({
+    minimum: 0,
+    maximum: 10,
+    default: 0,
+    description:
+      'How many proxies stand in front of the gateway; that many entries of X-Forwarded-For are believed, counted from the right'
+  }),
+  GATEWAY_METRICS_HOST: Type.String({
+    default: '127.0.0.1',
+    minLength: 1,
+    description: 'Address of `/metrics`; keep it internal'
+  }),
+  GATEWAY_METRICS_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      description: 'Port of `/metrics`; 0 takes a free one, and without it there are no metrics'
+    })
+  ),
+  GATEWAY_DB_POOL: Type.Integer({
+    minimum: 1,
+    maximum: 50,
+    default: 4,
+    description: 'Connections to Postgres; the gateway asks it only for sources and keys'
+  })
+})

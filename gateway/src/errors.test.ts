@@ -1,0 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { REFUSALS } from './errors.ts'
+
+it('docs/gateway.md lists every code with its status', () => {
+  const manual = readFileSync(new URL('../../docs/gateway.md', import.meta.url), 'utf8')
+  const rows = [...manual.matchAll(/^\| (\d{3})\s+\| `([A-Z_]+)`\s+\|/gm)].map(
+    ([, status, code]) => `${status} ${code}`
+  )
+  const codes = Object.entries(REFUSALS).map(([code, { status }]) => `${status} ${code}`)
+  expect(rows.toSorted()).toEqual(codes.toSorted())
+})

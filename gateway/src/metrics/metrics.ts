@@ -1,0 +1,103 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { RedisPhase } from '../quick-redis.ts'
+
+/** What the way of a request is divided into. */
+export type Phase = 'auth' | RedisPhase | 'read' | 'publish'
+
+/**
+ * The figures of one gateway, for Prometheus. Labels are bounded: sources there are, codes of the catalogue; never an
+ * id, an address or anything a sender chose.
+ */
+export interface Metrics {
+  /** Runs the work of a phase and takes its time, however it ends. */
+  timed: <T>(phase: Phase, work: () => Promise<T>) => Promise<T>
+  /** Redis was not there to ask: the request went on without that check. */
+  failedOpen: (phase: RedisPhase) => void
+  /** One request to a webhook was answered. `source` only once it is known to exist. */
+  answered: (source: string | undefined, outcome: string, status: number, durationMs: number) => void
+  inFlight: (change: 1 | -1) => void
+  /** In the text format of Prometheus. */
+  render: () => Promise<string>
+  readonly contentType: string
+}
+
+/** From a rate limit that is not asked to a slow body: the last bound is the request timeout. */
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1, 2.5, 10]
+
+/** Beyond it, further sources share one label. */
+const MAX_SOURCES = 1_000
+
+export const createMetrics = (gauges: Readonly<Record<string, () => number>> = {}): Metrics => {
+  const registry = new Registry()
+  const registers = [registry]
+  const sources = new Set<string>()
+  collectDefaultMetrics({ register: registry })
+  const phases = new Histogram({
+    name: 'sluice_gateway_phase_seconds',
+    help: 'Time a request spends in each phase',
+    labelNames: ['phase'],
+    buckets: SECONDS,
+    registers
+  })
+  const requests = new Histogram({
+    name: 'sluice_gateway_request_seconds',
+    help: 'Time from the first header of a request to its answer, by class of status',
+    labelNames: ['status'],
+    buckets: SECONDS,
+    registers
+  })
+  const outcomes = new Counter({
+    name: 'sluice_gateway_requests_total',
+    help: 'Requests to webhooks, by what became of them: accepted, duplicate, challenge, or the code of the refusal',
+    labelNames: ['source', 'outcome'],
+    registers
+  })
+  const skipped = new Counter({
+    name: 'sluice_gateway_failed_open_total',
+    help: 'Requests that went on without a check because Redis did not answer in time',
+    labelNames: ['phase'],
+    registers
+  })
+  const inHand = new Gauge({
+    name: 'sluice_gateway_requests_in_flight',
+    help: 'Requests in hand, from the last byte of the body to the answer',
+    registers
+  })
+  for (const phase of ['rate_limit', 'duplicates'] as const) skipped.inc({ phase }, 0)
+  for (const [name, read] of Object.entries(gauges)) {
+    const gauge = new Gauge({
+      name: `sluice_gateway_${name}`,
+      help: name.replaceAll('_', ' '),
+      registers: [],
+      collect() {
+        this.set(read())
+      }
+    })
+    registry.registerMetric(gauge)
+  }
+
+  const labelOf = (source: string | undefined): string => {
+    if (source === undefined) return ''
+    if (sources.size < MAX_SOURCES) sources.add(source)
+    return sources.has(source) ? source : '(other)'
+  }
+
+  return {
+    timed: async (phase, work) => {
+      const startedAt = performance.now()
+      try {
+        return await work()
+      } finally {
+        phases.observe({ phase }, (performance.now() - startedAt) / 1000)
+      }
+    },
+    failedOpen: (phase) => skipped.inc({ phase }),
+    answered: (source, outcome, status, durationMs) => {
+      outcomes.inc({ source: labelOf(source), outcome })
+      requests.observe({ status: `${Math.floor(status / 100)}xx` }, durationMs / 1000)
+    },
+    inFlight: (change) => inHand.inc(change),
+    render: () => registry.metrics(),
+    contentType: registry.contentType
+  }
+}

@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Db } from '@sluice/prisma/client'
+import { deleteOutbox, lockOutbox, outboxSources, type OutboxRow } from '@sluice/prisma/tables/outbox'
+import type { Publisher } from '@sluice/shared/broker'
+import type { OutgoingMessage } from '@sluice/shared/envelope'
+import { DependencyError, toError } from '@sluice/shared/errors'
+import type { Logger } from '@sluice/shared/log'
+import type { Reporter } from '@sluice/shared/sentry'
+import type { Breaker } from '../breaker.ts'
+import { createPublish } from '../publish.ts'
+
+/**
+ * Publishes what waits in the outbox, as soon as the broker takes it. One runs in every gateway; a row is locked
+ * while it is published, so that no two relays publish it at once, and deleted only when the broker has confirmed it:
+ * whoever dies in between leaves a row that is published a second time, which the merge makes harmless.
+ */
+export interface Relay {
+  start: () => void
+  /** Finishes the batch under way; what is left waits for another relay, or the next start. */
+  stop: () => Promise<void>
+}
+
+export interface RelayDeps {
+  db: Pick<Db, 'sql' | 'transaction'>
+  publisher: Pick<Publisher, 'publish' | 'status'>
+  breaker: Breaker
+  /** Name of the records exchange. */
+  exchange: string
+  log: Logger
+  reporter: Pick<Reporter, 'captureError'>
+  everyMs?: number
+}
+
+/** How often the outbox is looked at while there is nothing to do. */
+const EVERY_MS = 1_000
+/** Twice as long after each failure, up to this. */
+const MAX_BACKOFF_MS = 5_000
+const BATCH = { maxRows: 200, maxBytes: 4 * 1024 * 1024 }
+/** A broker that did not answer lately is asked with one row, not with a batch that would arrive twice. */
+const PROBE = { maxRows: 1, maxBytes: 0 }
+/** Together less than the 2 s for which Postgres lets the transaction stand idle meanwhile. */
+const CONFIRM_MS = 1_000
+const ROOM_MS = 500
+
+export const createRelay = ({
+  db,
+  publisher,
+  breaker,
+  exchange,
+  log,
+  reporter,
+  everyMs = EVERY_MS
+}: RelayDeps): Relay => {
+  const publish = createPublish({ publisher, breaker, confirmMs: CONFIRM_MS })
+  const stopping = new AbortController()
+  const { signal } = stopping
+  let running: Promise<void> = Promise.resolve()
+
+  /** One batch of one source, in one transaction; the outage, if any, that kept some of it. */
+  const relayBatch = (sourceId: number): Promise<Batch> =>
+    db.transaction(async (tx) => {
+      const rows = await lockOutbox(tx, sourceId, breaker.isOpen ? PROBE : BATCH)
+      if (rows.length === 0) return { relayed: 0 }
+      const unconfirmed = await publish(toMessages(rows, exchange), CONFIRM_MS + ROOM_MS)
+      const failed = new Map(unconfirmed.map(({ index, error }) => [index, error]))
+      const relayed = rows.filter((_, index) => !failed.has(index))
+      await deleteOutbox(
+        tx,
+        relayed.map(({ id }) => id)
+      )
+      for (const [index, error] of failed) if (!isOutage(error)) report(error, rows[index])
+      return { relayed: relayed.length, outage: [...failed.values()].find(isOutage) }
+    })
+
+  /** A row that cannot be published stays where it is, and does not keep the others from being. */
+  const report = (error: Error, row: OutboxRow | undefined): void => {
+    const about = { messageId: row?.messageId, sourceId: row?.sourceId }
+    log.error({ err: error, ...about }, 'outbox row could not be published')
+    reporter.captureError(error, about)
+  }
+
+  /**
+   * A batch of each source in turn, until nothing moves any more. Sources are asked for every round, so that one that
+   * is paused meanwhile rests from the next round on.
+   * @throws the outage that ended it, or what Postgres throws
+   */
+  const drain = async (): Promise<void> => {
+    const startedAt = performance.now()
+    let relayed = 0
+    try {
+      for (let before = -1; before < relayed;) {
+        before = relayed
+        for (const sourceId of await outboxSources(db.sql)) {
+          if (signal.aborted) return
+          const batch = await relayBatch(sourceId)
+          relayed += batch.relayed
+          if (batch.outage !== undefined) throw batch.outage
+        }
+      }
+    } finally {
+      const durationMs = Math.round(performance.now() - startedAt)
+      if (relayed > 0) log.info({ relayed, durationMs }, 'outbox relayed')
+    }
+  }
+
+  const run = async (): Promise<void> => {
+    let waitMs = everyMs
+    while (!signal.aborted) {
+      try {
+        if (isReachable(publisher)) await drain()
+        waitMs = everyMs
+      } catch (thrown) {
+        const error = toError(thrown)
+        if (waitMs === everyMs) log.warn({ err: error }, 'outbox could not be relayed, trying again')
+        if (!isOutage(error)) reporter.captureError(error)
+        waitMs = Math.min(Math.max(everyMs, MAX_BACKOFF_MS), waitMs * 2)
+      }
+      // Not in step with the other replicas.
+      await sleep(waitMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  return {
+    start: () => {
+      running = run()
+    },
+    stop: async () => {
+      stopping.abort()
+      await running
+    }
+  }
+}
+
+interface Batch {
+  relayed: number
+  outage?: Error | undefined
+}
+
+const isReachable = ({ status }: Pick<Publisher, 'status'>): boolean =>
+  status === 'ready' || status === 'saturated'
+
+/** Anything else is a bug, or a row that cannot be published at all. */
+const isOutage = (error: Error): boolean => error instanceof DependencyError
+
+const toMessages = (rows: readonly OutboxRow[], exchange: string): OutgoingMessage[] =>
+  rows.map(({ routingKey, properties, body }) => ({
+    exchange,
+    routingKey,
+    body: Buffer.from(body),
+    // Written from an OutgoingMessage: what JSON keeps of it is all there is.
+    properties: properties as OutgoingMessage['properties']
+  }))

@@ -1,0 +1,61 @@
+import type { Cache } from '@sluice/shared/cache'
+import type { Envelope } from '@sluice/shared/envelope'
+
+/** A delivery that was accepted and may not have been applied yet. */
+export interface QueuedMark {
+  sourceId: number
+  records: number
+}
+
+/**
+ * Remembers for a while that a delivery was accepted, so that a vendor who asks before it is applied hears `queued`.
+ * Best effort, in Redis: without it a delivery is known from the outbox, or once it has been applied.
+ */
+export interface QueuedMarks {
+  /** Never waits: the mark is written a moment later, together with others. */
+  note: (envelopes: readonly Envelope[], sourceId: number) => void
+  find: (deliveryId: string) => Promise<QueuedMark | undefined>
+  /** Writes what was noted. */
+  close: () => Promise<void>
+}
+
+export interface QueuedMarksOptions {
+  cache: Pick<Cache, 'get' | 'setMany'>
+  lingerMs?: number
+}
+
+/** What has not been applied after this is found in the outbox, or is a matter for the operator. */
+const TTL_SECONDS = 3_600
+const LINGER_MS = 10
+/** Beyond this in one linger, the marks of the rest are not worth the memory. */
+const MAX_WAITING = 5_000
+
+export const createQueuedMarks = ({ cache, lingerMs = LINGER_MS }: QueuedMarksOptions): QueuedMarks => {
+  let waiting = new Map<string, QueuedMark>()
+  let timer: NodeJS.Timeout | undefined
+
+  const flush = async (): Promise<void> => {
+    timer = undefined
+    const marks = [...waiting].map(([id, mark]) => [cacheKey(id), mark] as const)
+    waiting = new Map()
+    await cache.setMany(marks, TTL_SECONDS)
+  }
+
+  return {
+    note: ([first, ...others], sourceId) => {
+      if (first === undefined || waiting.size >= MAX_WAITING) return
+      waiting.set(deliveryIdOf(first.messageId), { sourceId, records: others.length + 1 })
+      timer ??= setTimeout(() => void flush(), lingerMs).unref()
+    },
+    find: async (deliveryId) => waiting.get(deliveryId) ?? cache.get<QueuedMark>(cacheKey(deliveryId)),
+    close: async () => {
+      clearTimeout(timer)
+      await flush()
+    }
+  }
+}
+
+const cacheKey = (deliveryId: string): string => `delivery:${deliveryId}`
+
+/** `<deliveryId>.<index>` without its index. */
+const deliveryIdOf = (messageId: string): string => messageId.slice(0, messageId.lastIndexOf('.'))

@@ -1,0 +1,47 @@
+import type { Redis } from 'ioredis'
+import { createBreaker } from './breaker.ts'
+
+/**
+ * Redis on the way of a request: asked with a bound on time, and never in the way. What it cannot say in time counts as
+ * not said, and until it answers again only one call every 250 ms finds out.
+ */
+export interface QuickRedis {
+  readonly client: Redis
+  /** `undefined` when Redis is away or slow; that is counted under the phase, and the request goes on. */
+  ask: <T>(phase: RedisPhase, question: (client: Redis) => Promise<T>) => Promise<T | undefined>
+}
+
+export type RedisPhase = 'rate_limit' | 'duplicates'
+
+export interface QuickRedisOptions {
+  /** See `createRedis` of `@sluice/shared/cache`: its commands end by themselves. */
+  client: Redis
+  failedOpen: (phase: RedisPhase) => void
+  probeEveryMs?: number
+}
+
+const PROBE_EVERY_MS = 250
+
+export const createQuickRedis = ({
+  client,
+  failedOpen,
+  probeEveryMs = PROBE_EVERY_MS
+}: QuickRedisOptions): QuickRedis => {
+  const breaker = createBreaker({ probeEveryMs })
+  return {
+    client,
+    ask: async (phase, question) => {
+      if (client.status === 'ready' && breaker.admit()) {
+        try {
+          const answer = await question(client)
+          breaker.answered()
+          return answer
+        } catch {
+          breaker.silent() // `createRedis` logs an outage once
+        }
+      }
+      failedOpen(phase)
+      return undefined
+    }
+  }
+}

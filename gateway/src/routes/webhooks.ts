@@ -1,0 +1,149 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { recordHash, type Envelope } from '@sluice/shared/envelope'
+import type { Format } from '@sluice/shared/formats'
+import type { Logger } from '@sluice/shared/log'
+import { nowMicros, type Micros } from '@sluice/shared/time'
+import { paused, type Accept } from '../accept.ts'
+import type { Admit, DoorRequest, DoorRoute } from '../admit.ts'
+import { readBody, type SplitRecord } from '../bodies/index.ts'
+import type { Duplicates, Event } from '../duplicates/duplicates.ts'
+import { Refusal } from '../errors.ts'
+import { BUDGET_MS } from '../limits.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import { receivableFormat, type FindFormat } from '../receivable-format.ts'
+import '../request-facts.ts'
+import { METHOD_NOT_ALLOWED_SCHEMA, RECEIVE_SCHEMA, type Accepted, type Duplicate } from '../schemas.ts'
+import type { Source } from '../source-store.ts'
+import { traceparentOf } from '../trace.ts'
+
+export interface WebhookDeps {
+  admit: Admit
+  duplicates: Duplicates
+  findFormat: FindFormat
+  accept: Accept
+  metrics: Pick<Metrics, 'timed' | 'inFlight'>
+  log: Logger
+}
+
+/**
+ * `POST /webhooks/:source`. The order of work is plan §2: size (while the body arrives) → source, sender and quota
+ * (`admit.ts`) → paused → seen before → records → accept → remember; 202 only when every record is confirmed by the
+ * broker or committed to the outbox.
+ */
+export const registerWebhooks = (app: FastifyInstance, deps: WebhookDeps): void => {
+  app.post<DoorRoute>('/webhooks/:source', { schema: RECEIVE_SCHEMA }, async (request, reply) => {
+    deps.metrics.inFlight(1)
+    try {
+      return await receive(deps, request, reply)
+    } finally {
+      deps.metrics.inFlight(-1)
+    }
+  })
+  app.route({
+    method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: '/webhooks/:source',
+    schema: METHOD_NOT_ALLOWED_SCHEMA,
+    handler: () => {
+      throw new Refusal('METHOD_NOT_ALLOWED', 'Send records with POST.')
+    }
+  })
+}
+
+const receive = async (
+  { admit, duplicates, findFormat, accept, metrics, log }: WebhookDeps,
+  request: DoorRequest,
+  reply: FastifyReply
+): Promise<Accepted | Duplicate | FastifyReply> => {
+  const startedAt = performance.now()
+  const receivedAt = nowMicros()
+  const { headers, body = Buffer.alloc(0), facts } = request
+  facts.bytes = body.length
+
+  const { source, authentication } = await admit(request, reply)
+  const { challenge } = authentication
+  if (challenge !== undefined) {
+    facts.outcome = 'challenge'
+    return reply.code(challenge.status).type(challenge.contentType).send(challenge.body)
+  }
+  if (source.isPaused && source.onPaused !== 'accept') throw paused()
+  const format = receivableFormat(source, findFormat, log)
+
+  const read = () => metrics.timed('read', async () => readBody({ headers, body }, source, format))
+  const content = format.sharesEventIds === true ? await read() : undefined
+  const event = toEvent(authentication.eventId, source, content?.records)
+  if (event !== undefined) {
+    const first = await metrics.timed('duplicates', () => duplicates.find(event))
+    if (first !== undefined) {
+      facts.outcome = 'duplicate'
+      facts.duplicateOf = first
+      reply.code(200)
+      return { id: first, duplicate: true }
+    }
+  }
+  const { records, reply: acknowledgement } = content ?? (await read())
+  facts.records = records.length
+
+  const traceparent = traceparentOf(headers.traceparent)
+  facts.traceparent = traceparent
+  const envelopes = records.map((record) =>
+    toEnvelope(record, { source, format, deliveryId: request.id, receivedAt, traceparent })
+  )
+  const fromTheFuture = envelopes.filter(({ factAt }) => factAt > receivedAt).length
+  if (fromTheFuture > 0) facts.fromTheFuture = fromTheFuture
+
+  const { outboxed } = await metrics.timed('publish', () =>
+    accept(envelopes, source, BUDGET_MS - (performance.now() - startedAt))
+  )
+  if (outboxed > 0) facts.outboxed = outboxed
+  if (event !== undefined) duplicates.remember(event, request.id)
+  facts.outcome = 'accepted'
+  if (acknowledgement !== undefined) {
+    return reply.code(acknowledgement.status).type(acknowledgement.contentType).send(acknowledgement.body)
+  }
+  reply.code(202)
+  return { id: request.id, records: records.length }
+}
+
+/** What a delivery is known by, if its sender has vouched for an id; with the offers where a format shares ids. */
+const toEvent = (
+  eventId: string | undefined,
+  source: Source,
+  records: readonly SplitRecord[] = []
+): Event | undefined =>
+  eventId === undefined
+    ? undefined
+    : {
+        sourceId: source.id,
+        id: JSON.stringify([eventId, ...records.map(({ externalId }) => externalId).toSorted()])
+      }
+
+interface Reception {
+  source: Source
+  format: Format
+  deliveryId: string
+  receivedAt: Micros
+  traceparent: string
+}
+
+const toEnvelope = (
+  { index, body, externalId, factAt }: SplitRecord,
+  { source, format, deliveryId, receivedAt, traceparent }: Reception
+): Envelope => ({
+  messageId: `${deliveryId}.${index}`,
+  type: 'record',
+  vendor: source.vendor,
+  source: source.slug,
+  format: format.name,
+  formatVersion: format.formatVersion,
+  lane: 'webhook',
+  externalId,
+  factAt: factAt ?? receivedAt,
+  factAtFrom: factAt === undefined ? 'receipt' : 'record',
+  receivedAt,
+  ordinal: index,
+  recordHash: recordHash(body),
+  sourceRevision: source.revision,
+  attempt: 0,
+  traceparent,
+  body
+})

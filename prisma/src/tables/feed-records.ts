@@ -1,0 +1,99 @@
+import type { Outcome } from '@sluice/shared/change'
+import type { FactAtFrom } from '@sluice/shared/envelope'
+import type { Stamp } from '@sluice/shared/stamp'
+import type { Micros } from '@sluice/shared/time'
+import type { Sql } from '../client.ts'
+import { toRows, type Id } from '../rows.ts'
+import { settledOutcome } from './settled-outcome.ts'
+
+/** What a feed source last said about an offer, and what became of it. */
+export interface FeedRecordRow {
+  sourceId: number
+  externalId: string
+  recordHash: string
+  formatVersion: number
+  sourceRevision: number
+  stamp: Stamp
+  factAtFrom: FactAtFrom
+  outcome: Outcome
+  runId: Id
+}
+
+export interface SkipQuestion {
+  sourceId: number
+  sourceSlug: string
+  formatVersion: number
+  sourceRevision: number
+  /** The factAt of a record that does not state its own, in the file being read. */
+  fileFactAt: Micros
+  recordHashes: readonly string[]
+}
+
+/**
+ * The records that need not be sent again because what they say already stands (plan §6): hash → external id.
+ * All of these must hold:
+ * - this source said the same before, under the same format version and source revision;
+ * - it was applied (created, updated, unchanged) and the offer is active, or it was rejected;
+ * - sent again it would change nothing: a record with its own time has the stamp it had; one that takes its time from
+ *   the file would come with a newer stamp, so no other source may have changed the offer in between.
+ */
+export const findSkippable = async (sql: Sql, question: SkipQuestion): Promise<Map<string, string>> => {
+  if (question.recordHashes.length === 0) return new Map()
+  const rows = await sql.$queryRaw<{ recordHash: string; externalId: string }[]>`
+    SELECT f.record_hash AS "recordHash", f.external_id AS "externalId"
+    FROM feed_records f
+    JOIN sources s ON s.id = f.source_id
+    LEFT JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = f.external_id
+    WHERE f.source_id = ${question.sourceId}
+      -- Of an array it cannot see Postgres assumes ten elements and takes the index of hashes; of a list it can, or
+      -- of a join, it reads the whole source as long as the table is too new for statistics.
+      AND f.record_hash = ANY (
+        ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(question.recordHashes)}::jsonb))
+      )
+      AND f.format_version = ${question.formatVersion}
+      AND f.source_revision = ${question.sourceRevision}
+      AND (
+        f.outcome = 'rejected'
+        OR f.outcome IN ('created', 'updated', 'unchanged') AND o.state = 'active' AND (
+          f.fact_at_from = 'record'
+          OR NOT EXISTS (
+            SELECT FROM jsonb_each_text(o.source_stamps) AS other(source, stamp)
+            WHERE other.source <> ${question.sourceSlug}
+              AND other.stamp COLLATE "C" > f.stamp
+              -- The factAt of a stamp is its first 17 digits; at the same instant the later receipt would win.
+              AND left(other.stamp, 17)::bigint <= ${question.fileFactAt}::bigint
+          )
+        )
+      )`
+  return new Map(rows.map(({ recordHash, externalId }) => [recordHash, externalId]))
+}
+
+/**
+ * Notes what became of feed records. What was said moves only with a newer or equal stamp, so late redeliveries of
+ * older records change nothing; `runId` moves to the newest run either way, because run figures are counted from it.
+ */
+export const settleFeedRecords = async (sql: Sql, rows: readonly FeedRecordRow[]): Promise<void> => {
+  if (rows.length === 0) return
+  await sql.$executeRaw`
+    INSERT INTO feed_records AS f (
+      source_id, external_id, record_hash, format_version, source_revision, stamp, fact_at_from, outcome, run_id
+    )
+    SELECT DISTINCT ON ("sourceId", "externalId" COLLATE "C")
+           "sourceId", "externalId", "recordHash", "formatVersion", "sourceRevision", stamp, "factAtFrom", outcome,
+           max("runId") OVER (PARTITION BY "sourceId", "externalId")
+    FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
+      "sourceId" int, "externalId" text, "recordHash" text, "formatVersion" int, "sourceRevision" int, stamp text,
+      "factAtFrom" text, outcome text, "runId" bigint
+    )
+    ORDER BY "sourceId", "externalId" COLLATE "C", stamp COLLATE "C" DESC
+    ON CONFLICT (source_id, external_id) DO UPDATE SET
+      record_hash = CASE WHEN EXCLUDED.stamp >= f.stamp THEN EXCLUDED.record_hash ELSE f.record_hash END,
+      format_version = CASE WHEN EXCLUDED.stamp >= f.stamp THEN EXCLUDED.format_version ELSE f.format_version END,
+      source_revision =
+        CASE WHEN EXCLUDED.stamp >= f.stamp THEN EXCLUDED.source_revision ELSE f.source_revision END,
+      fact_at_from = CASE WHEN EXCLUDED.stamp >= f.stamp THEN EXCLUDED.fact_at_from ELSE f.fact_at_from END,
+      outcome = ${settledOutcome('f')},
+      stamp = GREATEST(f.stamp, EXCLUDED.stamp),
+      run_id = GREATEST(f.run_id, EXCLUDED.run_id),
+      settled_at = now()`
+}

@@ -1,0 +1,131 @@
+import type { Stamp } from '@sluice/shared/stamp'
+import type { Sql } from '../client.ts'
+import { Prisma } from '../generated/client.ts'
+import { isId, LIST_LIMIT, present, toForgivingRows, toRows, type Id, type Nullable } from '../rows.ts'
+
+/** A readable record that can never be applied as it stands. */
+export interface NewRejection {
+  sourceId: number
+  /** `offset:<byte>` for a feed record whose id could not be read. */
+  externalId: string
+  code: string
+  /** JSON pointer into the record, when one place is to blame. */
+  path?: string
+  message: string
+  stamp: Stamp
+  messageId?: string
+  runId?: Id
+  record?: unknown
+}
+
+export interface RejectionRow extends NewRejection {
+  id: Id
+  sourceSlug: string
+  /** How many times it was said anew; the same message delivered twice counts once. */
+  count: number
+  firstAt: Date
+  lastAt: Date
+  closedAt?: Date
+}
+
+/**
+ * One row a source and external id; a newer or equal stamp moves it and opens it again. A rejection that arrives after
+ * something newer from its source has been applied is history and opens nothing.
+ */
+export const openRejections = async (sql: Sql, rows: readonly NewRejection[]): Promise<void> => {
+  if (rows.length === 0) return
+  await sql.$executeRaw`
+    INSERT INTO rejections AS t (
+      source_id, external_id, code, path, message, stamp, message_id, run_id, record
+    )
+    SELECT DISTINCT ON ("sourceId", "externalId" COLLATE "C")
+           "sourceId", "externalId", code, path, message, stamp, "messageId", "runId", record
+    FROM jsonb_to_recordset(${toForgivingRows(rows)}::jsonb) AS r(
+      "sourceId" int, "externalId" text, code text, path text, message text, stamp text, "messageId" text,
+      "runId" bigint, record jsonb
+    )
+    WHERE NOT EXISTS (
+      SELECT FROM feed_records f
+      WHERE f.source_id = r."sourceId" AND f.external_id = r."externalId" AND f.stamp > r.stamp
+        AND f.outcome NOT IN ('rejected', 'retried', 'dead')
+    ) AND NOT EXISTS (
+      SELECT FROM sources s JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = r."externalId"
+      WHERE s.id = r."sourceId" AND (o.source_stamps ->> s.slug) COLLATE "C" > r.stamp
+    )
+    ORDER BY "sourceId", "externalId" COLLATE "C", stamp COLLATE "C" DESC
+    ON CONFLICT (source_id, external_id) DO UPDATE SET
+      code = EXCLUDED.code,
+      path = EXCLUDED.path,
+      message = EXCLUDED.message,
+      message_id = EXCLUDED.message_id,
+      run_id = EXCLUDED.run_id,
+      record = EXCLUDED.record,
+      count = t.count + (EXCLUDED.stamp > t.stamp)::int,
+      stamp = EXCLUDED.stamp,
+      last_at = now(),
+      closed_at = NULL
+    WHERE EXCLUDED.stamp >= t.stamp`
+}
+
+/** The source has since said something that applies; an older success closes nothing. */
+export const closeRejections = async (
+  sql: Sql,
+  rows: readonly { sourceId: number; externalId: string; stamp: Stamp }[]
+): Promise<void> => {
+  if (rows.length === 0) return
+  await sql.$executeRaw`
+    WITH applied AS (
+      SELECT "sourceId", "externalId", max(stamp COLLATE "C") AS stamp
+      FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r("sourceId" int, "externalId" text, stamp text)
+      GROUP BY "sourceId", "externalId"
+      ORDER BY "sourceId", "externalId" COLLATE "C"
+    ), locked AS (
+      -- One look-up a key, in key order: locks are taken in that order, whatever the statistics say.
+      SELECT open.id, applied.stamp FROM applied, LATERAL (
+        SELECT t.id FROM rejections t
+        WHERE t.source_id = applied."sourceId" AND t.external_id = applied."externalId"
+          AND t.closed_at IS NULL AND t.stamp <= applied.stamp
+        FOR UPDATE
+      ) AS open
+    )
+    -- The stamp moves too: an older rejection that arrives late does not open it again.
+    UPDATE rejections t SET closed_at = now(), stamp = (SELECT stamp FROM locked WHERE locked.id = t.id)
+    WHERE t.id = ANY (ARRAY(SELECT id FROM locked))`
+}
+
+/** A run has read the whole file: places where earlier runs of the feed could read nothing are history. */
+export const closeOffsetRejections = async (sql: Sql, sourceId: number, exceptRunId: Id): Promise<void> => {
+  await sql.$executeRaw`
+    UPDATE rejections SET closed_at = now()
+    WHERE source_id = ${sourceId} AND closed_at IS NULL AND external_id LIKE 'offset:%'
+      AND run_id IS DISTINCT FROM ${exceptRunId}::bigint`
+}
+
+/** Newest first. */
+export const listRejections = async (
+  sql: Sql,
+  { sourceSlug, open, limit = LIST_LIMIT }: { sourceSlug?: string; open?: boolean; limit?: number } = {}
+): Promise<RejectionRow[]> => {
+  const bySource = sourceSlug === undefined ? Prisma.empty : Prisma.sql`AND s.slug = ${sourceSlug}`
+  const byState =
+    open === undefined
+      ? Prisma.empty
+      : open
+        ? Prisma.sql`AND t.closed_at IS NULL`
+        : Prisma.sql`AND t.closed_at IS NOT NULL`
+  return rejections(sql, Prisma.sql`true ${bySource} ${byState}`, limit)
+}
+
+export const findRejection = async (sql: Sql, id: Id): Promise<RejectionRow | undefined> =>
+  isId(id) ? (await rejections(sql, Prisma.sql`t.id = ${id}::bigint`, 1))[0] : undefined
+
+const rejections = async (sql: Sql, where: Prisma.Sql, limit: number): Promise<RejectionRow[]> => {
+  const rows = await sql.$queryRaw<Nullable<RejectionRow>[]>`
+    SELECT t.id::text AS id, t.source_id AS "sourceId", s.slug AS "sourceSlug", t.external_id AS "externalId",
+           t.code, t.path, t.message, t.stamp, t.message_id AS "messageId", t.run_id::text AS "runId", t.record,
+           t.count, t.first_at AS "firstAt", t.last_at AS "lastAt", t.closed_at AS "closedAt"
+    FROM rejections t JOIN sources s ON s.id = t.source_id
+    WHERE ${where}
+    ORDER BY t.last_at DESC, t.id DESC LIMIT ${limit}`
+  return rows.map((row) => present<RejectionRow>(row))
+}

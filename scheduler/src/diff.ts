@@ -1,0 +1,131 @@
+import { recordHash, type Envelope } from '@sluice/shared/envelope'
+import { RecordError } from '@sluice/shared/errors'
+import type { Format } from '@sluice/shared/formats'
+import { parseXmlRecord, type RawRecord } from '@sluice/shared/records'
+import type { Micros } from '@sluice/shared/time'
+import type { Db } from '@sluice/prisma/client'
+import { findSkippable } from '@sluice/prisma/tables/feed-records'
+import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import { markSeen } from '@sluice/prisma/tables/run-seen'
+import type { SourceRow } from '@sluice/prisma/tables/sources'
+import type { Ledger } from './ledger.ts'
+import { factsOf } from './record-facts.ts'
+import type { Unreadable } from './unreadable.ts'
+
+export interface DiffOptions {
+  db: Db
+  run: Pick<FeedRunRow, 'id'>
+  source: SourceRow
+  format: Format & { feed: NonNullable<Format['feed']> }
+  /** When the fetch started: the same for all records of a run. */
+  receivedAt: Micros
+  ledger: Ledger
+  unreadable: Unreadable
+}
+
+/** A record whose offer is known: skipped, or with the envelope it would travel in. */
+interface Known {
+  raw: RawRecord
+  externalId: string
+  envelope?: Envelope
+}
+
+/** How much of a record that is no JSON is shown with its rejection. */
+const SHOWN_BYTES = 4_000
+
+/**
+ * What of a batch must be sent: the records Postgres does not already have (plan §6), each offer once a file. Known
+ * ones are found by their hash and never parsed.
+ */
+export const createDiff = ({ db, run, source, format, receivedAt, ledger, unreadable }: DiffOptions) => {
+  const read = (raw: RawRecord, hash: string, fileFactAt: Micros): Known | undefined => {
+    let record: unknown
+    try {
+      record = parseXmlRecord(raw.bytes, format.feed.records)
+      const facts = factsOf(record, { format, timeZone: source.timeZone, fileFactAt })
+      if (facts.warning !== undefined) {
+        const { code, message } = facts.warning
+        ledger.addProblem({
+          offset: raw.offset,
+          ordinal: raw.ordinal,
+          externalId: facts.externalId,
+          code,
+          message
+        })
+      }
+      return { raw, externalId: facts.externalId, envelope: toEnvelope(raw, hash, record, facts) }
+    } catch (thrown) {
+      if (!(thrown instanceof RecordError)) throw thrown
+      const { offset, ordinal } = raw
+      record ??= raw.bytes.toString('utf8', 0, SHOWN_BYTES)
+      unreadable.add({ offset, ordinal, error: thrown, hash, record })
+      return undefined
+    }
+  }
+
+  const toEnvelope = (
+    raw: RawRecord,
+    hash: string,
+    record: unknown,
+    { externalId, factAt, factAtFrom }: ReturnType<typeof factsOf>
+  ): Envelope => ({
+    messageId: `${run.id}.${raw.ordinal}`,
+    type: 'record',
+    vendor: source.vendorSlug,
+    source: source.slug,
+    format: format.name,
+    formatVersion: format.formatVersion,
+    lane: 'feed',
+    externalId,
+    factAt,
+    factAtFrom,
+    receivedAt,
+    ordinal: raw.ordinal,
+    recordHash: hash,
+    sourceRevision: source.revision,
+    run: run.id,
+    attempt: 0,
+    body: Buffer.from(JSON.stringify(record))
+  })
+
+  /** The envelopes to send, in file order. */
+  return async (records: readonly RawRecord[], fileFactAt: Micros): Promise<Envelope[]> => {
+    const hashes = records.map(({ bytes }) => recordHash(bytes))
+    const skippable = await findSkippable(db.sql, {
+      sourceId: source.id,
+      sourceSlug: source.slug,
+      formatVersion: format.formatVersion,
+      sourceRevision: source.revision,
+      fileFactAt,
+      recordHashes: [...new Set(hashes)]
+    })
+    const known = records.flatMap((raw, index): Known[] => {
+      const hash = hashes[index] ?? ''
+      const externalId = skippable.get(hash)
+      if (externalId !== undefined) return [{ raw, externalId }]
+      const readable = read(raw, hash, fileFactAt)
+      return readable === undefined ? [] : [readable]
+    })
+    // An id that is not new was in this file before: the first one wins.
+    const fresh = await markSeen(
+      db.sql,
+      run.id,
+      known.map(({ externalId }) => externalId)
+    )
+    return known.flatMap(({ raw, externalId, envelope }) => {
+      if (!fresh.delete(externalId)) {
+        ledger.figures.duplicates += 1
+        ledger.addProblem({
+          offset: raw.offset,
+          ordinal: raw.ordinal,
+          externalId,
+          code: 'RECORD_DUPLICATE',
+          message: `The file holds "${externalId}" more than once; the first one counts`
+        })
+        return []
+      }
+      if (envelope === undefined) ledger.figures.skipped += 1
+      return envelope ?? []
+    })
+  }
+}

@@ -1,0 +1,149 @@
+import type { Publisher } from '@sluice/shared/broker'
+import { findFormat } from '@sluice/shared/formats'
+import type { Logger } from '@sluice/shared/log'
+import type { Reporter } from '@sluice/shared/sentry'
+import { fromDate, nowMicros, type Micros } from '@sluice/shared/time'
+import type { Topology } from '@sluice/shared/topology'
+import type { Db } from '@sluice/prisma/client'
+import { endReading, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import type { SourceRow } from '@sluice/prisma/tables/sources'
+import type { SchedulerConfig } from './config.ts'
+import { createCredit, type Credit } from './credit.ts'
+import type { DiffOptions } from './diff.ts'
+import { RunError } from './errors.ts'
+import type { FeedBody, FetchLimits } from './fetch/body.ts'
+import { openFeed } from './fetch/open-feed.ts'
+import type { Ledger } from './ledger.ts'
+import { readFeed } from './read-feed.ts'
+import type { Spool, Spooled } from './spool.ts'
+import { createUnreadable } from './unreadable.ts'
+import { toReading, type Reading } from './verdict.ts'
+
+export interface PassOptions {
+  db: Db
+  publisher: Publisher
+  topology: Topology
+  spool: Spool
+  reporter: Reporter
+  config: SchedulerConfig
+  run: FeedRunRow
+  source: SourceRow
+  ledger: Ledger
+  /** The run is superseded, or the scheduler stops. */
+  signal: AbortSignal
+  log: Logger
+}
+
+/**
+ * One pass over a feed: fetch → spool → read, skip, publish → wait until the workers have settled it.
+ * @throws RunError when the feed cannot be had or read, or is not settled
+ */
+export const passOver = async (options: PassOptions): Promise<Reading> => {
+  const { db, config, run, source, ledger, signal, log } = options
+  const format = formatOf(source)
+  const receivedAt = nowMicros()
+  ledger.note({ formatVersion: format.formatVersion, sourceRevision: source.revision })
+  const credit = createCredit({
+    db,
+    runId: run.id,
+    limit: config.SCHEDULER_CREDIT,
+    timeoutMs: config.SCHEDULER_SETTLE_TIMEOUT_MS,
+    signal,
+    log
+  })
+
+  const reading = await fetched(options, (spooled, lastModifiedAt) =>
+    readSpooled(options, { format, receivedAt, credit, spooled, lastModifiedAt })
+  )
+  const isOurs = await endReading(db.sql, run.id, run.leaseToken, config.SCHEDULER_LEASE_MS, {
+    ...ledger.snapshot(),
+    snapshot: reading.snapshot
+  })
+  if (!isOurs) throw new RunError('RUN_SUPERSEDED', 'Another scheduler has taken over this run')
+  log.info({ ...ledger.figures, ...reading }, 'feed read')
+  await credit.settled()
+  return reading
+}
+
+const formatOf = ({ format: name, slug }: SourceRow): DiffOptions['format'] => {
+  const format = findFormat(name)
+  if (format?.feed !== undefined) return { ...format, feed: format.feed }
+  throw new RunError(
+    'FEED_FORMAT',
+    format === undefined
+      ? `The feed ${slug} has the format "${name}", which does not exist`
+      : `The format "${name}" of the feed ${slug} is for webhooks only`
+  )
+}
+
+/** Opens the feed and hands its spooled copy to `work`; neither connection nor copy outlives this call. */
+const fetched = async (
+  { config, run, source, ledger, spool, signal }: PassOptions,
+  work: (spooled: Spooled, lastModifiedAt: Date | undefined) => Promise<Reading>
+): Promise<Reading> => {
+  const limits: FetchLimits = {
+    connectTimeoutMs: config.SCHEDULER_FETCH_CONNECT_TIMEOUT_MS,
+    stallTimeoutMs: config.SCHEDULER_FETCH_STALL_TIMEOUT_MS,
+    timeoutMs: config.SCHEDULER_FETCH_TIMEOUT_MS,
+    maxBytes: config.SCHEDULER_FETCH_MAX_BYTES
+  }
+  const closing = new AbortController()
+  try {
+    const body = await openFeed(source.address, limits, AbortSignal.any([signal, closing.signal]))
+    noteBody(ledger, body)
+    return await spool.keep(run.id, body, limits.maxBytes, (spooled) => {
+      closing.abort() // the connection; the copy is all that is needed now
+      ledger.note({ bytesTotal: spooled.bytes, bodySha256: spooled.sha256 })
+      return work(spooled, body.lastModifiedAt)
+    })
+  } finally {
+    closing.abort()
+  }
+}
+
+const noteBody = (ledger: Ledger, { bytesTotal, etag, lastModified }: FeedBody): void =>
+  ledger.note({
+    ...(bytesTotal === undefined ? {} : { bytesTotal }),
+    ...(etag === undefined ? {} : { etag }),
+    ...(lastModified === undefined ? {} : { lastModified })
+  })
+
+interface Inputs {
+  format: DiffOptions['format']
+  receivedAt: Micros
+  credit: Credit
+  spooled: Spooled
+  lastModifiedAt: Date | undefined
+}
+
+const readSpooled = async (
+  options: PassOptions,
+  { format, receivedAt, credit, spooled, lastModifiedAt }: Inputs
+): Promise<Reading> => {
+  const { db, run, source, ledger, reporter, config, topology } = options
+  const { formatVersion } = format
+  const unreadable = createUnreadable({ db, run, source, formatVersion, receivedAt, ledger, reporter })
+  const end = await readFeed({
+    ...options,
+    format,
+    receivedAt,
+    credit,
+    unreadable,
+    path: spooled.path,
+    fileFactAt: fileFactAtOf(lastModifiedAt, receivedAt, source.exportLagMs),
+    maxRecordBytes: config.SCHEDULER_MAX_RECORD_BYTES,
+    exchange: topology.exchanges.records
+  })
+  const reading = toReading(end, ledger.figures.malformed, spooled.cutShort)
+  if (end.complete && spooled.cutShort === undefined) await unreadable.closeOthers()
+  return reading
+}
+
+/**
+ * Since when the records of a file are true that do not say so themselves: an export was begun some time before it
+ * could be fetched, and an old file may not overwrite a newer webhook (plan §5).
+ */
+const fileFactAtOf = (lastModifiedAt: Date | undefined, receivedAt: Micros, exportLagMs: number): Micros => {
+  const writtenAt = lastModifiedAt === undefined ? receivedAt : Math.min(fromDate(lastModifiedAt), receivedAt)
+  return writtenAt - exportLagMs * 1000
+}

@@ -1,0 +1,95 @@
+import { createReadStream } from 'node:fs'
+import type { Publisher } from '@sluice/shared/broker'
+import { toMessage } from '@sluice/shared/envelope'
+import { RecordError } from '@sluice/shared/errors'
+import type { Logger } from '@sluice/shared/log'
+import { readXmlRecords, type DocumentEnd } from '@sluice/shared/records'
+import { toMicros, type Micros } from '@sluice/shared/time'
+import { createDiff, type DiffOptions } from './diff.ts'
+import type { Credit } from './credit.ts'
+import { readBatches } from './read-batches.ts'
+import { createSender } from './sender.ts'
+
+export interface ReadFeedOptions extends DiffOptions {
+  /** The spooled file. */
+  path: string
+  /** The time of its records unless it, or they, state one. */
+  fileFactAt: Micros
+  maxRecordBytes: number
+  credit: Pick<Credit, 'take'>
+  publisher: Pick<Publisher, 'publish'>
+  exchange: string
+  signal: AbortSignal
+  log: Logger
+}
+
+const READ_BYTES = 256 * 1024
+
+/**
+ * One pass over a spooled file: what Postgres does not have is published, everything is counted. Resolves when the
+ * broker has it all.
+ * @returns how the file ended
+ */
+export const readFeed = async (options: ReadFeedOptions): Promise<DocumentEnd> => {
+  const over = new AbortController()
+  try {
+    return await read({ ...options, signal: AbortSignal.any([options.signal, over.signal]) })
+  } finally {
+    over.abort() // a pass that failed sends nothing more
+  }
+}
+
+const read = async (options: ReadFeedOptions): Promise<DocumentEnd> => {
+  const { path, credit, publisher, exchange, signal, log, ledger, unreadable, format } = options
+  const { figures } = ledger
+  const changed = createDiff(options)
+  const sender = createSender({ publisher, signal, log, onConfirmed: () => void (figures.published += 1) })
+  const selector = format.feed.records
+  let { fileFactAt } = options
+
+  const bytes = countBytes(createReadStream(path, { highWaterMark: READ_BYTES }), figures)
+  const events = readXmlRecords(bytes, selector, { maxRecordBytes: options.maxRecordBytes })
+  for await (const batch of readBatches(events)) {
+    signal.throwIfAborted()
+    if (batch.generatedAt !== undefined) {
+      fileFactAt = generatedAtOf(batch.generatedAt, options) ?? fileFactAt
+    }
+    for (const { offset, ordinal, code, message } of batch.malformed) {
+      unreadable.add({ offset, ordinal, error: { code, message, path: undefined } })
+    }
+    figures.recordsSeen += batch.records.length + batch.malformed.length
+    const envelopes = batch.records.length === 0 ? [] : await changed(batch.records, fileFactAt)
+    await unreadable.flush()
+    for (const envelope of envelopes) {
+      await credit.take()
+      await sender.send(toMessage(envelope, exchange))
+    }
+    if (batch.end === undefined) continue
+    await sender.flush()
+    return batch.end
+  }
+  throw new Error('the reader ended without saying how') // it always does
+}
+
+const countBytes = async function* (
+  stream: AsyncIterable<Buffer>,
+  figures: { bytesRead: number }
+): AsyncGenerator<Buffer> {
+  for await (const chunk of stream) {
+    figures.bytesRead += chunk.length
+    yield chunk
+  }
+}
+
+const generatedAtOf = (
+  value: string,
+  { source, receivedAt, ledger }: ReadFeedOptions
+): Micros | undefined => {
+  try {
+    return Math.min(toMicros(value, source.timeZone), receivedAt)
+  } catch (thrown) {
+    if (!(thrown instanceof RecordError)) throw thrown
+    ledger.addProblem({ code: 'GENERATED_AT_INVALID', message: thrown.message })
+    return undefined
+  }
+}

@@ -1,0 +1,106 @@
+import { assertTopology, createPublisher, createSession } from '@sluice/shared/broker'
+import { DependencyError } from '@sluice/shared/errors'
+import { createHealthServer } from '@sluice/shared/health'
+import { endProcess, type Stopper } from '@sluice/shared/lifecycle'
+import type { Logger } from '@sluice/shared/log'
+import { createReporter, type ReportSink } from '@sluice/shared/sentry'
+import { createTopology } from '@sluice/shared/topology'
+import { createDb, type Db } from '@sluice/prisma/client'
+import { findRun } from '@sluice/prisma/tables/feed-runs'
+import type { SchedulerConfig } from './config.ts'
+import { createDispatcher } from './dispatcher.ts'
+import { createRunFeed } from './run-feed.ts'
+import { createSpool, type Spool } from './spool.ts'
+import { startTicker } from './ticker.ts'
+
+export interface SchedulerOptions {
+  config: SchedulerConfig
+  log: Logger
+  sink: ReportSink | undefined
+}
+
+export interface Scheduler {
+  healthPort: number
+  /** What must be stopped, first to last. */
+  stoppers: readonly Stopper[]
+}
+
+/** Ticks, progress and health beside the runs, each of which asks one thing at a time. */
+const SHARED_CONNECTIONS = 2
+const DRAIN_TIMEOUT_MS = 2_000
+const REPORT_TIMEOUT_MS = 2_000
+
+/** Wires a scheduler together and starts it; it does not wait for Postgres or RabbitMQ to be there. */
+export const startScheduler = async ({ config, log, sink }: SchedulerOptions): Promise<Scheduler> => {
+  const topology = createTopology(config.SLUICE_NAMESPACE)
+  await assertTopology({ url: config.RABBITMQ_URL, topology, log })
+
+  const db = createDb({
+    url: config.DATABASE_URL,
+    poolSize: config.SCHEDULER_MAX_RUNS + SHARED_CONNECTIONS,
+    applicationName: 'sluice-scheduler'
+  })
+  const session = createSession({ url: config.RABBITMQ_URL, name: 'scheduler', log })
+  session.onFailed(endProcess)
+  const publisher = createPublisher(session, { log })
+  const reporter = createReporter({ sink, service: 'scheduler', log })
+  const spool = await createSpool(config.SCHEDULER_SPOOL_DIR, config.SLUICE_NAMESPACE)
+  const runFeed = createRunFeed({ db, publisher, topology, spool, reporter, config, log })
+  const dispatcher = createDispatcher({ db, runFeed, maxRuns: config.SCHEDULER_MAX_RUNS, log })
+  const sweep = createSweep(db, spool, log)
+
+  const health = await createHealthServer({
+    host: config.SCHEDULER_HEALTH_HOST,
+    port: config.SCHEDULER_HEALTH_PORT,
+    live: () => ({ ok: true }),
+    ready: () => ({
+      ok: dispatcher.isHealthy && publisher.status !== 'down',
+      parts: {
+        postgres: dispatcher.isHealthy ? 'up' : 'down',
+        rabbitmq: publisher.status,
+        runs: dispatcher.running
+      }
+    }),
+    log
+  })
+  session.start()
+  const ticker = startTicker(
+    config.SCHEDULER_TICK_SECONDS,
+    async () => {
+      await sweep()
+      await dispatcher.tick()
+    },
+    log
+  )
+
+  return {
+    healthPort: health.port,
+    stoppers: [
+      { name: 'ticker', stop: () => ticker.stop() },
+      { name: 'runs', stop: () => dispatcher.stop() },
+      { name: 'publisher', stop: () => publisher.drain(DRAIN_TIMEOUT_MS) },
+      { name: 'session', stop: () => session.close() },
+      { name: 'health', stop: () => health.close() },
+      { name: 'reports', stop: () => reporter.close(REPORT_TIMEOUT_MS) },
+      { name: 'database', stop: () => db.close() }
+    ]
+  }
+}
+
+/** Copies of feeds whose run is over were left by a scheduler that was killed; looked for once Postgres answers. */
+const createSweep = (db: Db, spool: Spool, log: Logger): (() => Promise<void>) => {
+  let isDone = false
+  return async () => {
+    if (isDone) return
+    try {
+      const swept = await spool.sweep(async (runId) => {
+        const run = await findRun(db.sql, runId)
+        return run?.state === 'reading' && run.leaseUntil > new Date()
+      })
+      isDone = true
+      if (swept.length > 0) log.info({ runs: swept }, 'left feeds removed')
+    } catch (thrown) {
+      if (!(thrown instanceof DependencyError)) throw thrown // else: again with the next tick
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import type { Channel, ConsumeMessage } from 'amqplib'
+import { bounded } from '../bounded.ts'
+import { describe, type Delivery, type Verb } from './delivery.ts'
+
+/** The deliveries of one channel that are not settled yet. They can only be settled on that channel. */
+export interface Hand {
+  readonly channel: Channel
+  /** What is not settled; a hand that is lost keeps its count. */
+  readonly size: number
+  readonly isLost: boolean
+  take: (message: ConsumeMessage) => Delivery
+  /** The channel is gone, and every delivery with it. */
+  lose: () => void
+  /** From now on keeps acknowledgements back for `flush`. */
+  collect: () => void
+  /** Sends the acknowledgements kept back, in one command as far as they are the oldest in hand. */
+  flush: () => void
+  /** Waits until the hand is empty, or the time is over. */
+  whenEmpty: (timeoutMs: number) => Promise<void>
+}
+
+export const createHand = (channel: Channel): Hand => {
+  const unsettled = new Map<Delivery, ConsumeMessage>()
+  const collected: ConsumeMessage[] = []
+  const empty: (() => void)[] = []
+  let isCollecting = false
+  let isLost = false
+
+  const tellEmpty = (): void => {
+    for (const tell of empty.splice(0)) tell()
+  }
+
+  const answer = (message: ConsumeMessage, verb: Verb): void => {
+    if (verb !== 'ack') channel.nack(message, false, verb === 'requeue')
+    else if (isCollecting) collected.push(message)
+    else channel.ack(message)
+  }
+
+  const take = (message: ConsumeMessage): Delivery => {
+    const delivery: Delivery = {
+      ...describe(message),
+      get isLost() {
+        return isLost && unsettled.has(delivery)
+      },
+      settle: (verb) => {
+        if (isLost || !unsettled.has(delivery)) return false
+        try {
+          answer(message, verb)
+        } catch {
+          return false // the connection is closing: the broker delivers it again
+        }
+        unsettled.delete(delivery)
+        if (unsettled.size === 0) tellEmpty()
+        return true
+      }
+    }
+    unsettled.set(delivery, message)
+    return delivery
+  }
+
+  return {
+    channel,
+    get size() {
+      return unsettled.size
+    },
+    get isLost() {
+      return isLost
+    },
+    take,
+    lose: () => {
+      isLost = true
+      tellEmpty()
+    },
+    collect: () => {
+      isCollecting = true
+    },
+    flush: () => {
+      const oldest = Math.min(...[...unsettled.values()].map(tagOf))
+      const ready = collected.splice(0).toSorted((a, b) => tagOf(a) - tagOf(b))
+      const before = ready.filter((message) => tagOf(message) < oldest)
+      const last = before.at(-1)
+      if (last !== undefined) channel.ack(last, true)
+      for (const message of ready.slice(before.length)) channel.ack(message)
+    },
+    whenEmpty: async (timeoutMs) => {
+      if (isLost || unsettled.size === 0) return
+      const emptied = new Promise<void>((resolve) => empty.push(resolve))
+      await bounded(emptied, timeoutMs, 'emptying the hand').catch(() => undefined) // time is over
+    }
+  }
+}
+
+const tagOf = ({ fields }: ConsumeMessage): number => fields.deliveryTag

@@ -1,0 +1,144 @@
+import { Redis } from 'ioredis'
+import { toError } from './errors.ts'
+import type { Logger } from './log.ts'
+
+/**
+ * Redis as what it is here: faster, never truer. Every call is bounded and none throws: a cache that is away or slow
+ * answers `undefined` and the caller asks Postgres.
+ */
+export interface Cache {
+  /** The JSON value under `key`; `undefined` when absent, expired, unreadable, or Redis is away. */
+  get: <T>(key: string) => Promise<T | undefined>
+  getMany: <T>(keys: readonly string[]) => Promise<(T | undefined)[]>
+  /** Best effort; `ttlSeconds` is required so that nothing stays for ever. */
+  set: (key: string, value: unknown, ttlSeconds: number) => Promise<void>
+  setMany: (entries: readonly (readonly [key: string, value: unknown])[], ttlSeconds: number) => Promise<void>
+  del: (...keys: string[]) => Promise<void>
+  /** Tells every replica; best effort, so a poll must back it up. */
+  publish: (channel: string, message: string) => Promise<void>
+  /** Hears what `publish` says, for as long as Redis is there; subscriptions come back by themselves. */
+  subscribe: (channel: string, onMessage: (message: string) => void) => Promise<void>
+  isUp: () => boolean
+  close: () => Promise<void>
+}
+
+export interface CacheOptions {
+  url: string
+  /** Prefix of every key and channel: the house's namespace. */
+  namespace: string
+  log: Logger
+  /** A call that takes longer counts as a miss. */
+  timeoutMs?: number
+}
+
+/** Who edits a source or one of its keys publishes its slug here; a poll of `sourcesVersion` backs it up. */
+export const SOURCES_CHANNEL = 'sources'
+
+const DEFAULT_TIMEOUT_MS = 50
+const RECONNECT_MAX_MS = 2_000
+
+export const createCache = ({ url, namespace, log, timeoutMs = DEFAULT_TIMEOUT_MS }: CacheOptions): Cache => {
+  const options = boundedOptions(timeoutMs)
+  const key = (name: string): string => `${namespace}:${name}`
+  const redis = watched(new Redis(url, options), log)
+  let subscriber: Redis | undefined
+  const listeners = new Map<string, (message: string) => void>()
+
+  return {
+    get: async <T>(name: string) => parsed<T>(await orUndefined(() => redis.get(key(name)))),
+    getMany: async <T>(names: readonly string[]) => {
+      if (names.length === 0) return []
+      const values = await orUndefined(() => redis.mget(names.map(key)))
+      return names.map((_, index) => parsed<T>(values?.[index]))
+    },
+    set: async (name, value, ttlSeconds) => {
+      await orUndefined(() => redis.set(key(name), JSON.stringify(value), 'EX', ttlSeconds))
+    },
+    setMany: async (entries, ttlSeconds) => {
+      if (entries.length === 0) return
+      const pipeline = redis.pipeline()
+      for (const [name, value] of entries) pipeline.set(key(name), JSON.stringify(value), 'EX', ttlSeconds)
+      await orUndefined(() => pipeline.exec())
+    },
+    del: async (...names) => {
+      await orUndefined(() => redis.del(names.map(key)))
+    },
+    publish: async (channel, message) => {
+      await orUndefined(() => redis.publish(key(channel), message))
+    },
+    subscribe: async (channel, onMessage) => {
+      listeners.set(key(channel), onMessage)
+      if (subscriber === undefined) {
+        // A subscriber waits for Redis instead of failing: nobody awaits its commands.
+        subscriber = watched(
+          new Redis(url, {
+            ...options,
+            enableOfflineQueue: true,
+            maxRetriesPerRequest: null,
+            commandTimeout: undefined
+          }),
+          log
+        )
+        subscriber.on('message', (name: string, message: string) => listeners.get(name)?.(message))
+      }
+      void subscriber.subscribe(key(channel)).catch(() => undefined) // re-issued by ioredis on reconnect
+    },
+    isUp: () => redis.status === 'ready',
+    close: async () => {
+      redis.disconnect()
+      subscriber?.disconnect()
+    }
+  }
+}
+
+/**
+ * A connection for commands a `Cache` has not: every command fails after `timeoutMs`, or at once while Redis is away.
+ * Commands of one tick travel together.
+ */
+export const createRedis = ({
+  url,
+  log,
+  timeoutMs = DEFAULT_TIMEOUT_MS
+}: Omit<CacheOptions, 'namespace'>): Redis =>
+  watched(new Redis(url, { ...boundedOptions(timeoutMs), enableAutoPipelining: true }), log)
+
+const boundedOptions = (timeoutMs: number) => ({
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  commandTimeout: timeoutMs,
+  connectTimeout: 2_000,
+  retryStrategy: (attempt: number) => Math.min(RECONNECT_MAX_MS, 100 * attempt)
+})
+
+const orUndefined = async <T>(call: () => Promise<T>): Promise<T | undefined> => {
+  try {
+    return await call()
+  } catch {
+    return undefined // away or slow: a miss by contract; `watched` has logged the outage once
+  }
+}
+
+const parsed = <T>(text: string | null | undefined): T | undefined => {
+  if (text === null || text === undefined) return undefined
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined // written by another release: as good as absent
+  }
+}
+
+/** Connects in the background and logs each outage once, not once a retry. */
+const watched = (redis: Redis, log: Logger): Redis => {
+  let down = false
+  redis.on('error', (error: unknown) => {
+    if (!down) log.warn({ err: toError(error) }, 'redis is away, continuing without it')
+    down = true
+  })
+  redis.on('ready', () => {
+    if (down) log.info('redis is back')
+    down = false
+  })
+  void redis.connect().catch(() => undefined) // the error listener has it; retryStrategy goes on
+  return redis
+}

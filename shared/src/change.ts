@@ -1,0 +1,28 @@
+import type { OfferContent, UnitName } from './offer.ts'
+
+/**
+ * What a record means to us.
+ * - `upsert` sets every unit its format covers (absent means absent) and makes the offer active;
+ * - `patch` sets the units given and clears those listed; it never makes a withdrawn offer active;
+ * - `withdraw` sets only the unit `presence`.
+ */
+export type Change =
+  | { kind: 'upsert'; units: Omit<OfferContent, 'presence'> }
+  | { kind: 'patch'; units: Omit<OfferContent, 'presence'>; clear: readonly UnitName[] }
+  | { kind: 'withdraw'; reason?: string }
+
+export type ChangeKind = Change['kind']
+
+/** What became of one message. The same words in logs, metrics, columns and answers. */
+export const OUTCOMES = [
+  'created',
+  'updated',
+  'unchanged',
+  'stale',
+  'withdrawn',
+  'incomplete',
+  'rejected',
+  'retried',
+  'dead'
+] as const
+export type Outcome = (typeof OUTCOMES)[number]

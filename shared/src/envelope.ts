@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto'
+import { Type, type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { EnvelopeError } from './errors.ts'
+import { parseJson } from './json.ts'
+import { fromIso, toIso } from './time.ts'
+import { toStamp, type Stamp } from './stamp.ts'
+
+/** A record on the wire: AMQP properties and headers around the record's JSON (plan §4, `docs/wire.md`). */
+
+export const LANES = ['webhook', 'feed', 'quarantine'] as const
+export type Lane = (typeof LANES)[number]
+
+/** Who says when a record's facts were true: the record itself, the file around it, or nobody (then: receipt). */
+export const FACT_AT_FROM = ['record', 'file', 'receipt'] as const
+export type FactAtFrom = (typeof FACT_AT_FROM)[number]
+
+const slug = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })
+const instant = Type.String({ minLength: 20, maxLength: 40 })
+
+/** Of an external id, in UTF-16 code units. */
+export const MAX_ID_LENGTH = 255
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const CONTROL = /[\u0000-\u001f\u007f]/
+
+/** Whether a text survives headers, columns and a person's eyes as an id: no control character, no half a surrogate. */
+export const isExternalId = (text: string): boolean =>
+  text.length <= MAX_ID_LENGTH && text.trim() !== '' && text.isWellFormed() && !CONTROL.test(text)
+
+/** The headers every envelope carries. More may come: a worker ignores what it does not know. */
+const HeadersSchema = Type.Object({
+  vendor: slug,
+  source: slug,
+  format: Type.String({ minLength: 1, maxLength: 64 }),
+  'format-version': Type.Integer({ minimum: 1, maximum: 99_999 }),
+  lane: Type.Enum(['webhook', 'feed']),
+  'external-id': Type.String({ minLength: 1, maxLength: MAX_ID_LENGTH }),
+  'fact-at': instant,
+  'fact-at-from': Type.Enum(FACT_AT_FROM),
+  'received-at': instant,
+  ordinal: Type.Integer({ minimum: 0, maximum: 4_294_967_295 }),
+  'record-hash': Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  'source-revision': Type.Integer({ minimum: 0 }),
+  run: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,17}$' })),
+  attempt: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })),
+  traceparent: Type.Optional(Type.String({ maxLength: 64 }))
+})
+const headersValidator = Compile(HeadersSchema)
+
+export interface Envelope {
+  /** `<deliveryId>.<index>` or `<run>.<ordinal>`: unique, the same in the 202, the log, Sentry and the row. */
+  messageId: string
+  type: 'record' | 'vanished'
+  vendor: string
+  source: string
+  format: string
+  formatVersion: number
+  /** The lane it was published to first; a replay or a quarantine does not change it. */
+  lane: 'webhook' | 'feed'
+  externalId: string
+  /** Epoch microseconds. */
+  factAt: number
+  factAtFrom: FactAtFrom
+  receivedAt: number
+  ordinal: number
+  recordHash: string
+  /** Revision of the source's settings under which the record was read. */
+  sourceRevision: number
+  /** Id of the feed run, for lane `feed`. */
+  run?: string
+  /** How many times it went up the retry ladder. */
+  attempt: number
+  traceparent?: string
+  /** The record, as the UTF-8 JSON it travels as. */
+  body: Buffer
+}
+
+/** What the transport needs to publish one message; the shape `shared/broker` takes. */
+export interface OutgoingMessage {
+  exchange: string
+  routingKey: string
+  body: Buffer
+  properties: {
+    messageId: string
+    type: string
+    contentType: 'application/json'
+    /** Seconds since the epoch, as AMQP counts. */
+    timestamp: number
+    headers: Record<string, string | number>
+  }
+}
+
+/** What arrives: the parts of an AMQP delivery an envelope is read from. */
+export interface IncomingMessage {
+  body: Buffer
+  properties: { messageId?: unknown; type?: unknown; headers?: Record<string, unknown> | undefined }
+}
+
+export const toHeaders = (envelope: Envelope): Record<string, string | number> => ({
+  vendor: envelope.vendor,
+  source: envelope.source,
+  format: envelope.format,
+  'format-version': envelope.formatVersion,
+  lane: envelope.lane,
+  'external-id': envelope.externalId,
+  'fact-at': toIso(envelope.factAt),
+  'fact-at-from': envelope.factAtFrom,
+  'received-at': toIso(envelope.receivedAt),
+  ordinal: envelope.ordinal,
+  'record-hash': envelope.recordHash,
+  'source-revision': envelope.sourceRevision,
+  attempt: envelope.attempt,
+  ...(envelope.run === undefined ? {} : { run: envelope.run }),
+  ...(envelope.traceparent === undefined ? {} : { traceparent: envelope.traceparent })
+})
+
+/** The message for `exchange` (`topology.exchanges.records`), with routing key `<lane>.<source>`. */
+export const toMessage = (envelope: Envelope, exchange: string): OutgoingMessage => ({
+  exchange,
+  routingKey: `${envelope.lane}.${envelope.source}`,
+  body: envelope.body,
+  properties: {
+    messageId: envelope.messageId,
+    type: envelope.type,
+    contentType: 'application/json',
+    timestamp: Math.floor(envelope.receivedAt / 1e6),
+    headers: toHeaders(envelope)
+  }
+})
+
+/**
+ * Reads an envelope back; the body stays bytes until `recordOf` parses it.
+ * @throws EnvelopeError `ENVELOPE_INVALID` naming the header that is missing or wrong.
+ */
+export const fromMessage = (message: IncomingMessage): Envelope => {
+  const { messageId, type } = message.properties
+  const headers = message.properties.headers ?? {}
+  if (typeof messageId !== 'string' || messageId === '') throw invalid('property messageId is missing')
+  if (CONTROL.test(messageId)) throw invalid('property messageId holds a control character')
+  if (type !== 'record' && type !== 'vanished') throw invalid('property type must be "record" or "vanished"')
+  if (!headersValidator.Check(headers)) {
+    const [problem] = headersValidator.Errors(headers)
+    throw invalid(`header ${problem?.instancePath.slice(1) || ''} ${problem?.message ?? 'is invalid'}`)
+  }
+  if (!isExternalId(headers['external-id'])) {
+    throw invalid('header external-id is blank or holds a control character')
+  }
+  const { run, traceparent } = headers
+  return {
+    messageId,
+    type,
+    vendor: headers.vendor,
+    source: headers.source,
+    format: headers.format,
+    formatVersion: headers['format-version'],
+    lane: headers.lane,
+    externalId: headers['external-id'],
+    factAt: instantOf(headers, 'fact-at'),
+    factAtFrom: headers['fact-at-from'],
+    receivedAt: instantOf(headers, 'received-at'),
+    ordinal: headers.ordinal,
+    recordHash: headers['record-hash'],
+    sourceRevision: headers['source-revision'],
+    attempt: headers.attempt ?? 0,
+    body: message.body,
+    ...(run === undefined ? {} : { run }),
+    ...(traceparent === undefined ? {} : { traceparent })
+  }
+}
+
+/**
+ * The record of an envelope. A number of more digits than a double holds is the text it was written as (`parseJson`).
+ * @throws EnvelopeError `ENVELOPE_INVALID` when the body is not JSON.
+ */
+export const recordOf = (envelope: Envelope): unknown => {
+  try {
+    return parseJson(envelope.body.toString('utf8'))
+  } catch (cause) {
+    throw invalid('the body is not JSON', cause)
+  }
+}
+
+export const stampOf = (envelope: Envelope): Stamp => toStamp(envelope)
+
+/** Hex sha256 of a record's bytes (and of the context captured around it): the identity of its content. */
+export const recordHash = (...parts: readonly (Buffer | string)[]): string => {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest('hex')
+}
+
+const instantOf = (headers: Static<typeof HeadersSchema>, name: 'fact-at' | 'received-at'): number => {
+  const micros = fromIso(headers[name])
+  if (micros === undefined) throw invalid(`header ${name} is not an ISO 8601 instant`)
+  return micros
+}
+
+const invalid = (what: string, cause?: unknown): EnvelopeError =>
+  new EnvelopeError('ENVELOPE_INVALID', `Cannot read the envelope: ${what}`, { cause })

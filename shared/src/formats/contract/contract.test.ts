@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import type { Format } from '../format.ts'
+import { kyero } from '../kyero/format.ts'
+import { readFixtures, type Fixture } from './fixtures.ts'
+import { goldenProblems, readGolden, sealed } from './golden.ts'
+import { inspectLeaves } from './leaves.ts'
+import { isSchemaCurrent } from './published-schema.ts'
+
+// A proof must be able to fail: each guarantee of the suite is broken here on purpose, and the suite must say so.
+
+const fixtures = readFixtures('kyero')
+
+/** Kyero as it would be if its mapping forgot one unit. */
+const forgetting = (unit: string): Format => ({
+  ...kyero,
+  toChange: (record, context) => {
+    const change = kyero.toChange(record, context)
+    if (change.kind !== 'upsert') return change
+    return {
+      kind: 'upsert',
+      units: Object.fromEntries(
+        Object.entries(change.units).filter(([name]) => name !== unit)
+      ) as typeof change.units
+    }
+  }
+})
+
+const fixtureNamed = (name: string): Fixture => {
+  const fixture = fixtures.find((candidate) => candidate.name === name)
+  if (fixture === undefined) throw new Error(`no fixture ${name}`)
+  return fixture
+}
+
+test('a mapping that forgets the notes is found out', () => {
+  expect(inspectLeaves(forgetting('privateRemarks'), fixtures).unmapped).toEqual(['notes'])
+})
+
+test('a mapping that forgets the areas is found out, leaf by leaf', () => {
+  expect(inspectLeaves(forgetting('buildingArea'), fixtures).unmapped).toEqual(['surface_area/built'])
+})
+
+test('a required leaf that is only validated counts as overlooked', () => {
+  expect(inspectLeaves(forgetting('location'), fixtures).unmapped).toContain('town')
+})
+
+test('an ignored leaf that does change the outcome is found out', () => {
+  const format = { ...kyero, ignored: [...kyero.ignored, { path: 'notes', reason: 'sabotage' }] }
+  expect(inspectLeaves(format, fixtures).ignoredButMapped).toEqual(['notes'])
+})
+
+test('an ignored leaf that no fixture has is found out', () => {
+  const format = { ...kyero, ignored: [...kyero.ignored, { path: 'a/*/b', reason: 'sabotage' }] }
+  expect(inspectLeaves(format, fixtures).ignoredButAbsent).toEqual(['a/*/b'])
+})
+
+test('a leaf of the schema that no fixture has is found out', () => {
+  const without = fixtures.filter(({ name }) => name !== 'villa-for-sale')
+  expect(inspectLeaves(kyero, without).withoutFixture).toContain('video_url')
+})
+
+test('another meaning under the same formatVersion is found out, and sealing does not cover it up', () => {
+  const broken = forgetting('privateRemarks')
+  const golden = readGolden('kyero')
+  const complaint =
+    'villa-for-sale means something else now: raise formatVersion, then pnpm new:format --seal kyero'
+  expect(goldenProblems(broken, fixtures, golden)).toContain(complaint)
+  expect(goldenProblems(broken, fixtures, sealed(broken, fixtures, golden))).toContain(complaint)
+})
+
+test('a raised formatVersion is sealed beside the old one', () => {
+  const raised = { ...forgetting('privateRemarks'), formatVersion: kyero.formatVersion + 1 }
+  const golden = readGolden('kyero')
+  expect(goldenProblems(raised, fixtures, golden)).toHaveLength(fixtures.length)
+  const both = sealed(raised, fixtures, golden)
+  expect(goldenProblems(raised, fixtures, both)).toEqual([])
+  expect(both[kyero.formatVersion]).toEqual(golden[kyero.formatVersion])
+  expect(goldenProblems(kyero, fixtures, both)).toEqual([
+    `formatVersion went back from ${raised.formatVersion}`
+  ])
+})
+
+test('a new fixture needs no new formatVersion, only a seal', () => {
+  const fresh = { ...fixtureNamed('rent-by-month'), name: 'fresh', record: { id: 'fresh' } }
+  expect(goldenProblems(kyero, [fresh], readGolden('kyero'))).toEqual([
+    'fresh is not sealed: pnpm new:format --seal kyero'
+  ])
+})
+
+test('a published schema that is not the parser’s is found out', () => {
+  expect(isSchemaCurrent({ ...kyero, name: 'sluice' })).toBe(false)
+})

@@ -1,0 +1,207 @@
+import { isUtf8 } from 'node:buffer'
+import { SaxesParser } from 'saxes'
+import { RecordError } from '../errors.ts'
+import type { XmlRecords } from '../formats/format.ts'
+
+/**
+ * JSON of XML. An element is an object, or a string when it holds only text; `@name` is an attribute, `#text` the text
+ * beside children or attributes; an element that repeats, or stands on a list path, is an array; an empty one is `''`.
+ * Values stay strings, decoded and trimmed, nothing else. Names are local: vendors choose prefixes as they like, and
+ * a record cut out of its file has lost the declarations anyway.
+ */
+export type XmlObject = { [name: string]: XmlValue }
+export type XmlValue = string | XmlObject | XmlValue[]
+
+/** A real offer is a dozen levels deep; thousands are an attack on whoever recurses over the result. */
+const MAX_DEPTH = 100
+const TEXT = '#text'
+
+/** The list paths of a selector as a tree, so that an element finds its place in one step. */
+interface ListTree {
+  isList: boolean
+  children: Map<string, ListTree>
+}
+
+interface Frame {
+  name: string
+  lists: ListTree | undefined
+  text: string
+  children: XmlObject | undefined
+  members: number
+}
+
+/**
+ * The JSON of one record's bytes: always an object for the record itself.
+ * @throws RecordError `RECORD_NOT_UTF8`, `RECORD_TOO_DEEP` or `RECORD_NOT_WELL_FORMED` saying what and where.
+ */
+export const parseXmlRecord = (bytes: Buffer, selector: Pick<XmlRecords, 'lists'>): XmlObject => {
+  if (!isUtf8(bytes)) throw new RecordError('RECORD_NOT_UTF8', 'The record holds bytes that are not UTF-8')
+  return asObject(parse(bytes.toString('utf8'), treeOf(selector.lists)).value)
+}
+
+/** A whole document small enough to be held in memory. */
+export interface XmlDocument {
+  /** Local name of the root element. */
+  root: string
+  value: XmlObject
+}
+
+/** Elements and attributes, in all and of one element. */
+interface XmlLimits {
+  maxValues: number
+  maxMembers: number
+}
+
+const UNLIMITED: XmlLimits = { maxValues: Number.POSITIVE_INFINITY, maxMembers: Number.POSITIVE_INFINITY }
+
+/**
+ * The JSON of a document already decoded, for whoever has it as one text; list paths begin below the root.
+ * @throws RecordError `RECORD_TOO_MANY_VALUES` as soon as a limit is passed, `RECORD_TOO_DEEP` or
+ *   `RECORD_NOT_WELL_FORMED`.
+ */
+export const parseXmlDocument = (
+  text: string,
+  { lists, ...limits }: Pick<XmlRecords, 'lists'> & XmlLimits
+): XmlDocument => {
+  const { root, value } = parse(text, treeOf(lists), limits)
+  return { root, value: asObject(value) }
+}
+
+const asObject = (value: string | XmlObject): XmlObject =>
+  typeof value === 'string' ? (value === '' ? {} : { [TEXT]: value }) : value
+
+/** The attribute `name` of a start tag given with its angle brackets; `undefined` when absent or unreadable. */
+export const attributeOf = (startTag: string, name: string): string | undefined => {
+  const element = startTag.endsWith('/>') ? startTag : `${startTag.slice(0, -1)}/>`
+  try {
+    const { value } = parse(element, undefined)
+    return typeof value === 'string' ? undefined : stringOrUndefined(value[`@${name}`])
+  } catch {
+    return undefined
+  }
+}
+
+const stringOrUndefined = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined
+
+interface Parsed {
+  root: string
+  value: string | XmlObject
+}
+
+const parse = (
+  text: string,
+  lists: ListTree | undefined,
+  { maxValues, maxMembers }: XmlLimits = UNLIMITED
+): Parsed => {
+  const parser = new SaxesParser({ xmlns: false, position: false })
+  const stack: Frame[] = []
+  let root: Parsed = { root: '', value: '' }
+  let values = 0
+  let attributes = 0
+  const count = (members: number): void => {
+    if (++values > maxValues) throw tooMany(`There are more than ${maxValues} elements and attributes`)
+    if (members > maxMembers) throw tooMany(`An element has more than ${maxMembers} elements or attributes`)
+  }
+
+  parser.on('error', (error) => {
+    throw notWellFormed(error, parser.position)
+  })
+  // Counted while they are read: a hundred thousand attributes fit in one tag.
+  parser.on('attribute', () => count(++attributes))
+  parser.on('opentag', (tag) => {
+    attributes = 0
+    if (stack.length === MAX_DEPTH) {
+      throw new RecordError('RECORD_TOO_DEEP', `The record is nested deeper than ${MAX_DEPTH} levels`)
+    }
+    const name = localName(tag.name)
+    const parent = stack.at(-1)
+    count(parent === undefined ? 1 : ++parent.members)
+    const frame: Frame = {
+      name,
+      lists: parent === undefined ? lists : parent.lists?.children.get(name),
+      text: '',
+      children: undefined,
+      members: 0
+    }
+    for (const attribute in tag.attributes) {
+      if (attribute === 'xmlns' || attribute.startsWith('xmlns:')) continue
+      put((frame.children ??= {}), `@${localName(attribute)}`, tag.attributes[attribute] ?? '')
+    }
+    stack.push(frame)
+  })
+  const onText = (piece: string): void => {
+    const frame = stack.at(-1)
+    if (frame !== undefined) frame.text += piece
+  }
+  parser.on('text', onText)
+  parser.on('cdata', onText)
+  parser.on('closetag', () => {
+    const frame = stack.pop()
+    if (frame === undefined) return
+    const value = valueOf(frame)
+    const parent = stack.at(-1)
+    if (parent === undefined) root = { root: frame.name, value }
+    else add((parent.children ??= {}), frame.name, value, frame.lists?.isList === true)
+  })
+  parser.write(text).close()
+  return root
+}
+
+const valueOf = ({ text, children }: Frame): string | XmlObject => {
+  const trimmed = text.trim()
+  if (children === undefined) return trimmed
+  if (trimmed !== '') put(children, TEXT, trimmed)
+  return children
+}
+
+/** Adds an element beside those of its name already there: the second makes an array. */
+const add = (target: XmlObject, name: string, value: XmlValue, isList: boolean): void => {
+  const present = Object.hasOwn(target, name) ? target[name] : undefined
+  if (Array.isArray(present)) present.push(value)
+  else if (present !== undefined) put(target, name, [present, value])
+  else put(target, name, isList ? [value] : value)
+}
+
+/** Sets an own property whatever its name: `__proto__` from a vendor's file must not become a prototype. */
+const put = (target: XmlObject, name: string, value: XmlValue): void => {
+  if (name === '__proto__') {
+    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
+  } else {
+    target[name] = value
+  }
+}
+
+export const localName = (name: string): string => {
+  const colon = name.indexOf(':')
+  return colon === -1 ? name : name.slice(colon + 1)
+}
+
+const trees = new WeakMap<object, ListTree>()
+
+const treeOf = (lists: XmlRecords['lists']): ListTree => {
+  const known = trees.get(lists)
+  if (known !== undefined) return known
+  const tree: ListTree = { isList: false, children: new Map() }
+  for (const path of lists) {
+    let node = tree
+    for (const step of path) {
+      const next: ListTree = node.children.get(step) ?? { isList: false, children: new Map() }
+      node.children.set(step, next)
+      node = next
+    }
+    node.isList = true
+  }
+  trees.set(lists, tree)
+  return tree
+}
+
+const tooMany = (what: string): RecordError => new RecordError('RECORD_TOO_MANY_VALUES', what)
+
+/** `position`: how many characters of the record had been read. */
+const notWellFormed = (error: Error, position: number): RecordError =>
+  new RecordError(
+    'RECORD_NOT_WELL_FORMED',
+    `The record is not well-formed XML near its character ${position}: ${error.message}`,
+    { cause: error }
+  )

@@ -1,0 +1,135 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+
+/** A drill injects a fault into a house of its own and checks what must hold. It proves that its fault bit. */
+export interface Drill {
+  /** Its file's name. */
+  name: string
+  about: string
+  /** What `--sabotage` switches off: with it, the drill must fail. */
+  sabotage?: string
+  /** Numbers its caller may choose, each an option `--name`, with their defaults. */
+  settings?: Readonly<Record<string, number>>
+  run: (drill: Running) => Promise<void>
+}
+
+export interface Running {
+  /** Whether the guarantee is to be switched off. */
+  isSabotaged: boolean
+  /** The number chosen for one of the drill's settings. */
+  setting: (name: string) => number
+  /** One line of progress. */
+  say: (progress: string) => void
+  /** What was done to the house, with the proof that it happened. */
+  injected: (what: string) => void
+  /** One thing that must hold, whether it did, and the figure it was judged by. */
+  held: (what: string, ok: boolean, figure: string | number) => void
+  /** Runs at the end, last added first, whatever happened before. */
+  cleanup: (close: () => unknown) => void
+}
+
+interface Report {
+  name: string
+  injected: string[]
+  held: { what: string; ok: boolean; figure: string }[]
+  ok: boolean
+}
+
+const HELP = `  --json <file>   write [{ name, injected, held: [{ what, ok, figure }], ok }] (one entry a drill, replaced by name)
+  --help          this text
+`
+const EXIT_CODES = 'Exit code: 0 when everything held, 1 when something did not.'
+
+/** Runs a drill as a program: progress and findings on stdout, the exit code says whether everything held. */
+export const runDrill = async (drill: Drill): Promise<void> => {
+  const { sabotage, settings = {} } = drill
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+      ...(sabotage === undefined ? {} : { sabotage: { type: 'boolean' } }),
+      ...Object.fromEntries(Object.keys(settings).map((name) => [name, { type: 'string' }] as const))
+    }
+  })
+  const given = values as Record<string, string | boolean | undefined>
+  if (given.help === true) {
+    console.log(helpOf(drill))
+    return
+  }
+  const chosen = Object.fromEntries(
+    Object.entries(settings).map(([name, usual]) => [name, Number(given[name] ?? usual)])
+  )
+  const wrong = Object.keys(chosen).find((name) => !((chosen[name] ?? 0) > 0))
+  if (wrong !== undefined) throw new Error(`--${wrong} must be a number above 0`)
+
+  const report = await reportOf(drill, chosen, given.sabotage === true)
+  if (typeof given.json === 'string') await writeReport(given.json, report)
+  process.exit(report.ok ? 0 : 1) // a drill that failed half-way may have left handles open
+}
+
+const helpOf = ({ name, about, sabotage, settings = {} }: Drill): string => {
+  const lines = Object.entries(settings).map(
+    ([setting, usual]) => `${`  --${setting} <n>`.padEnd(18)}${usual} unless told`
+  )
+  if (sabotage !== undefined) lines.push(`  --sabotage      ${sabotage}: the drill must fail`)
+  return `pnpm drill ${name}\n\n${about}\n\n${[...lines, HELP].join('\n')}\n${EXIT_CODES}\n`
+}
+
+const reportOf = async (
+  drill: Drill,
+  settings: Readonly<Record<string, number>>,
+  isSabotaged: boolean
+): Promise<Report> => {
+  const startedAt = performance.now()
+  const name = isSabotaged ? `${drill.name} --sabotage` : drill.name
+  const report: Report = { name, injected: [], held: [], ok: false }
+  const closers: (() => unknown)[] = []
+  const line = (mark: string, text: string): void => {
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)
+    console.log(`  ${mark} ${seconds} s  ${text}`)
+  }
+  console.log(`${name}: ${drill.about}`)
+  if (isSabotaged) line('⚡', `sabotage: ${drill.sabotage}`)
+  try {
+    await drill.run({
+      isSabotaged,
+      setting: (setting) => {
+        const value = settings[setting]
+        if (value === undefined) throw new Error(`the drill has no setting ${setting}`)
+        return value
+      },
+      say: (progress) => line('·', progress),
+      injected: (what) => {
+        report.injected.push(what)
+        line('⚡', what)
+      },
+      held: (what, ok, figure) => {
+        report.held.push({ what, ok, figure: String(figure) })
+        line(ok ? '✓' : '✗', `${what}: ${figure}`)
+      },
+      cleanup: (close) => void closers.unshift(close)
+    })
+  } catch (error) {
+    const figure = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    report.held.push({ what: 'the drill runs to its end', ok: false, figure })
+    line('✗', figure)
+  }
+  for (const close of closers) {
+    try {
+      await close()
+    } catch (error) {
+      line('✗', `cleaning up: ${String(error)}`)
+    }
+  }
+  report.ok = report.held.length > 0 && report.held.every(({ ok }) => ok)
+  return report
+}
+
+const writeReport = async (file: string, report: Report): Promise<void> => {
+  const before = await readFile(file, 'utf8').then(
+    (text) => JSON.parse(text) as Report[],
+    () => [] // the first drill to write it
+  )
+  const reports = [...before.filter(({ name }) => name !== report.name), report]
+  await writeFile(file, `${JSON.stringify(reports, undefined, 2)}\n`)
+}

@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort, ROOT, run, waitFor, type Running } from './process.ts'
+
+/** Where the house under test finds its dependencies; each may be private to the test. */
+export interface HouseOptions {
+  databaseUrl: string
+  rabbitUrl: string
+  redisUrl: string
+  /** Prefix of exchanges, queues and cache keys; its topology must be applied. */
+  namespace: string
+  /** More settings for every service. */
+  env?: Record<string, string>
+}
+
+export interface GatewayProcess extends Running {
+  url: string
+}
+
+export interface GatewayOptions {
+  env?: Record<string, string>
+  /** Modules loaded before its own: how a drill breaks what it wants to see missed. */
+  preload?: readonly string[]
+}
+
+/** Real processes of the real services, as an operator starts them. */
+export interface House {
+  startGateway: (options?: GatewayOptions) => Promise<GatewayProcess>
+  startScheduler: (nodeOptions?: readonly string[]) => Promise<Running>
+  startWorker: (env?: Record<string, string>) => Promise<Running>
+  /** Stops whatever still runs; throws if one of them did not exit with 0 (unless it was killed on purpose). */
+  stop: () => Promise<void>
+}
+
+const NODE = [process.execPath, '--import', './shared/src/instrument.ts'] as const
+
+export const createHouse = async (options: HouseOptions): Promise<House> => {
+  const spool = await mkdtemp(join(tmpdir(), 'sluice-spool-'))
+  const running: Running[] = []
+  const base = {
+    DATABASE_URL: options.databaseUrl,
+    RABBITMQ_URL: options.rabbitUrl,
+    REDIS_URL: options.redisUrl,
+    SLUICE_NAMESPACE: options.namespace,
+    LOG_LEVEL: 'info',
+    WORKER_HEALTH_PORT: '0',
+    SCHEDULER_HEALTH_PORT: '0',
+    SCHEDULER_SPOOL_DIR: spool,
+    ...options.env
+  }
+
+  const start = async (
+    room: string,
+    env: Record<string, string> = {},
+    nodeOptions: readonly string[] = []
+  ): Promise<Running> => {
+    const [node, ...args] = NODE
+    const service = run(node, [...nodeOptions, ...args, `${room}/src/main.ts`], {
+      cwd: ROOT,
+      env: { ...base, ...env }
+    })
+    running.push(service)
+    await waitFor(`the ${room} to start`, async () => {
+      const ended = await Promise.race([service.exit, Promise.resolve(undefined)])
+      if (ended !== undefined) throw new Error(`the ${room} ended:\n${service.output()}`)
+      return service.lines().some((line) => line['msg'] === 'started')
+    })
+    return service
+  }
+
+  return {
+    startGateway: async ({ env = {}, preload = [] } = {}) => {
+      const port = await freePort()
+      const service = await start(
+        'gateway',
+        { GATEWAY_HOST: '127.0.0.1', GATEWAY_PORT: String(port), ...env },
+        preload.flatMap((module) => ['--import', module])
+      )
+      return { ...service, url: `http://127.0.0.1:${port}` }
+    },
+    startScheduler: (nodeOptions = []) => start('scheduler', {}, nodeOptions),
+    startWorker: (env = {}) => start('worker', env),
+    stop: async () => {
+      const ends = await Promise.all(running.map(async (service) => ({ service, end: await service.stop() })))
+      await rm(spool, { recursive: true, force: true })
+      const bad = ends.find(({ end }) => end.code !== 0 && end.signal !== 'SIGKILL')
+      if (bad !== undefined) {
+        throw new Error(
+          `a service ended with ${bad.end.code ?? bad.end.signal}:\n${bad.service.output().slice(-4_000)}`
+        )
+      }
+    }
+  }
+}

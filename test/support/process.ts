@@ -1,0 +1,132 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+/** Root of the repository. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** A TCP port nobody listens on right now. */
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
+
+export interface WaitOptions {
+  timeoutMs?: number
+  everyMs?: number
+}
+
+/** Waits until `condition` returns something truthy, and returns it. Fails by naming `what` it waited for. */
+export const waitFor = async <T>(
+  what: string,
+  condition: () => Promise<T> | T,
+  { timeoutMs = 30_000, everyMs = 50 }: WaitOptions = {}
+): Promise<Exclude<T, false | null | undefined>> => {
+  const end = Date.now() + timeoutMs
+  let last: unknown
+  while (Date.now() < end) {
+    try {
+      const value = await condition()
+      if (value) return value as Exclude<T, false | null | undefined>
+      last = value
+    } catch (error) {
+      last = error
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
+  }
+  throw new Error(`waited ${timeoutMs} ms in vain for: ${what} (last: ${String(last)})`, { cause: last })
+}
+
+/** A child process whose output is kept, and which is stopped with the test. */
+export interface Running {
+  pid: number
+  /** Everything it has written so far. */
+  output: () => string
+  /** Its JSON log lines so far. */
+  lines: () => Record<string, unknown>[]
+  exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  signal: (signal: NodeJS.Signals) => void
+  /** SIGTERM, then SIGKILL after `graceMs`; resolves to its exit. */
+  stop: (graceMs?: number) => Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+export interface RunOptions {
+  env?: Record<string, string | undefined>
+  uid?: number
+  gid?: number
+  cwd?: string
+}
+
+const STOP_GRACE_MS = 30_000
+
+/** Starts a program; the environment is ours plus `env`. */
+export const run = (
+  command: string,
+  args: readonly string[],
+  { env = {}, cwd = ROOT, uid, gid }: RunOptions = {}
+): Running => {
+  const child: ChildProcess = spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid })
+  })
+  const chunks: string[] = []
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
+  const exit = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+    child.once('error', reject)
+  })
+  const forget = (): void => void child.kill('SIGKILL')
+  process.once('exit', forget)
+  void exit.finally(() => process.removeListener('exit', forget)).catch(() => undefined)
+
+  const output = (): string => chunks.join('')
+  return {
+    pid: child.pid ?? -1,
+    output,
+    lines: () => output().split('\n').flatMap(jsonLine),
+    exit,
+    signal: (signal) => void child.kill(signal),
+    stop: async (graceMs = STOP_GRACE_MS) => {
+      if (child.exitCode !== null || child.signalCode !== null) return exit
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+      try {
+        return await exit
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+  }
+}
+
+/** Runs a program to its end and returns what it wrote. @throws when it exits with another code than 0. */
+export const runToEnd = async (
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {}
+): Promise<string> => {
+  const running = run(command, args, options)
+  const { code, signal } = await running.exit
+  if (code !== 0)
+    throw new Error(`${command} ${args.join(' ')} ended with ${code ?? signal}:\n${running.output()}`)
+  return running.output()
+}
+
+const jsonLine = (line: string): Record<string, unknown>[] => {
+  if (!line.startsWith('{')) return []
+  try {
+    return [JSON.parse(line) as Record<string, unknown>]
+  } catch {
+    return [] // a line still being written
+  }
+}

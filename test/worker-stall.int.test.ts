@@ -1,0 +1,58 @@
+import { afterEach, expect, test } from 'vitest'
+import { findOffer } from '@sluice/prisma/tables/offers'
+import { waitFor } from './support/process.ts'
+import { createWorkshop, flat, type Workshop } from './support/workshop.ts'
+
+const cleanups: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+/** Somebody keeps the row of an offer locked, as a forgotten transaction in a console does. */
+const lockOffer = async (shop: Workshop, externalId: string): Promise<() => Promise<void>> => {
+  const db = shop.database.open(1)
+  const locked = Promise.withResolvers<void>()
+  const letGo = Promise.withResolvers<void>()
+  const holding = db.transaction(async (tx) => {
+    await tx.$queryRaw`SELECT FROM offers WHERE external_id = ${externalId} FOR UPDATE`
+    locked.resolve()
+    await letGo.promise
+  })
+  await locked.promise
+  return async () => {
+    letGo.resolve()
+    await holding
+    await db.close()
+  }
+}
+
+test('a record that alone is too much for Postgres takes the ladder; its neighbours and lanes go on', async () => {
+  const shop = await createWorkshop()
+  cleanups.push(shop.remove)
+  const env = { DATABASE_URL: `${shop.env['DATABASE_URL'] ?? ''}?statement_timeout=500` }
+  const first = await shop.startWorker({ env })
+  await shop.send(shop.hook('s.0', flat('s7'), 1))
+  await shop.waitForOutcomes('s.0')
+  await first.stop()
+
+  const unlock = await lockOffer(shop, 's7')
+  const hooks = Array.from({ length: 20 }, (_, index) =>
+    shop.hook(`t.${index}`, flat(`s${index}`, 5_000), 10)
+  )
+  await shop.send(...hooks)
+  await shop.startWorker({ env })
+  const others = hooks.map(({ properties }) => properties.messageId).filter((id) => id !== 't.7')
+  await shop.waitForOutcomes(...others)
+  await shop.send(shop.feed(1, 0, flat('elsewhere'), 10))
+  await waitFor('the other lane', async () => (await shop.feedOutcomes())['elsewhere'] === 'created')
+  await waitFor('the ladder', async () => (await shop.outcomes())['t.7'] === 'retried')
+  // The fault bit: the row is still locked.
+  expect(await findOffer(shop.database.db.sql, 'costa', 's7')).toMatchObject({ revision: 1 })
+
+  await unlock()
+  await waitFor('the retry', async () => (await shop.outcomes())['t.7'] === 'updated', { timeoutMs: 45_000 })
+  expect(await findOffer(shop.database.db.sql, 'costa', 's7')).toMatchObject({
+    revision: 2,
+    content: { listPrice: { amount: '5000' } }
+  })
+})

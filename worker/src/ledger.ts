@@ -1,0 +1,100 @@
+import type { Outcome } from '@sluice/shared/change'
+import type { DataError, RecordError } from '@sluice/shared/errors'
+import { toDate } from '@sluice/shared/time'
+import type { Sql } from '@sluice/prisma/client'
+import { settleDeliveries, type NewDelivery } from '@sluice/prisma/tables/deliveries'
+import { settleFeedRecords, type FeedRecordRow } from '@sluice/prisma/tables/feed-records'
+import { closeRejections, openRejections, type NewRejection } from '@sluice/prisma/tables/rejections'
+import type { Message } from './message.ts'
+
+/** What became of one message, as the books will say it. */
+export interface Entry {
+  message: Pick<Message, 'envelope' | 'stamp' | 'record'> & { source: { id: number } }
+  outcome: Outcome
+  /** Why, for `rejected`, `retried` and `dead`. */
+  problem?: { code: string; path?: string | undefined; message: string } | RecordError | DataError
+}
+
+export interface Ledger {
+  deliveries: NewDelivery[]
+  feedRecords: FeedRecordRow[]
+  opened: NewRejection[]
+  closed: { sourceId: number; externalId: string; stamp: string }[]
+}
+
+/** These say that the record itself was understood, so an open rejection of it is over. */
+const UNDERSTOOD: ReadonlySet<Outcome> = new Set([
+  'created',
+  'updated',
+  'unchanged',
+  'stale',
+  'withdrawn',
+  'incomplete'
+])
+
+/** The rows a batch leaves in the books. Pure. */
+export const toLedger = (entries: readonly Entry[]): Ledger => {
+  const ledger: Ledger = { deliveries: [], feedRecords: [], opened: [], closed: [] }
+  for (const { message, outcome, problem } of withoutEchoes(entries)) {
+    const { envelope, stamp, source, record } = message
+    const base = { sourceId: source.id, externalId: envelope.externalId, stamp }
+    const { messageId } = envelope
+    const why = problem === undefined ? {} : whyOf(problem)
+    if (envelope.lane === 'webhook') {
+      const receivedAt = toDate(envelope.receivedAt)
+      ledger.deliveries.push({
+        ...base,
+        ...why,
+        messageId,
+        outcome,
+        receivedAt,
+        ...(record === undefined ? {} : { record })
+      })
+    } else if (envelope.run !== undefined) {
+      const { recordHash, formatVersion, sourceRevision, factAtFrom, run: runId } = envelope
+      ledger.feedRecords.push({
+        ...base,
+        recordHash,
+        formatVersion,
+        sourceRevision,
+        factAtFrom,
+        outcome,
+        runId
+      })
+    }
+    if (outcome === 'rejected' && problem !== undefined) {
+      ledger.opened.push({
+        ...base,
+        ...whyOf(problem),
+        messageId,
+        ...(envelope.run === undefined ? {} : { runId: envelope.run }),
+        ...(record === undefined ? {} : { record })
+      })
+    }
+    if (UNDERSTOOD.has(outcome)) ledger.closed.push(base)
+  }
+  return ledger
+}
+
+/** Writes it; belongs into the transaction of what it tells about. */
+export const writeLedger = async (tx: Sql, ledger: Ledger): Promise<void> => {
+  await settleDeliveries(tx, ledger.deliveries)
+  await settleFeedRecords(tx, ledger.feedRecords)
+  await openRejections(tx, ledger.opened)
+  await closeRejections(tx, ledger.closed)
+}
+
+const whyOf = ({ code, path, message }: NonNullable<Entry['problem']>) => ({
+  code,
+  message,
+  ...(path === undefined ? {} : { path })
+})
+
+/** The same message twice in one batch: the first did the work, the second only found it done. */
+const withoutEchoes = (entries: readonly Entry[]): Entry[] => {
+  const seen = new Set<string>()
+  return entries.filter(({ message: { envelope, stamp } }) => {
+    const identity = `${envelope.messageId} ${stamp}`
+    return !seen.has(identity) && seen.add(identity)
+  })
+}

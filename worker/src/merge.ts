@@ -1,0 +1,219 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Change, Outcome } from '@sluice/shared/change'
+import {
+  familyOf,
+  isTextUnit,
+  REQUIRED_UNITS,
+  UNIT_FAMILIES,
+  type OfferContent,
+  type UnitFamily,
+  type UnitName
+} from '@sluice/shared/offer'
+import { isNewer, NEVER, newest, type Stamp } from '@sluice/shared/stamp'
+
+/**
+ * The heart of the house: any order, any duplication and any interleaving of the same facts ends in the same offer,
+ * because every unit is decided by the newest stamp alone. Pure; values must be JSON values.
+ */
+
+/** A change, when it was true, and who said so. */
+export interface Fact {
+  change: Change
+  stamp: Stamp
+  /** Slug of the source. */
+  source: string
+  /** Families an upsert of this source's format decides as a whole. */
+  covers: readonly UnitFamily[]
+}
+
+/**
+ * What the merge reads and writes of an offer. `unitStamps` are the exceptions to `baseStamp`, by family or text
+ * unit; the stamp of family `text` is a floor under every language, known or not.
+ */
+export interface OfferState {
+  state: 'incomplete' | 'active' | 'withdrawn'
+  content: OfferContent
+  baseStamp: Stamp
+  unitStamps: Record<string, Stamp>
+  /** Source slug → newest stamp with which it changed the content. */
+  sourceStamps: Record<string, Stamp>
+  /** Counts the changes a reader could have seen: 0 while incomplete. */
+  revision: number
+}
+
+interface OfferDiff {
+  kind: 'created' | 'updated' | 'withdrawn'
+  units: Record<string, { old?: unknown; new?: unknown }>
+}
+
+export interface Merged {
+  outcome: Extract<Outcome, 'created' | 'updated' | 'unchanged' | 'stale' | 'withdrawn' | 'incomplete'>
+  /** The offer to write; `undefined` when no stamp moved and there is nothing to write. */
+  next?: OfferState
+  /** What readers of the offer must be told; absent when they would see no difference. */
+  change?: OfferDiff
+}
+
+/** Applies one fact to an offer, or to none. */
+export const merge = (current: OfferState | undefined, fact: Fact): Merged => {
+  const draft = draftOf(current)
+  const settled = applyFact(draft, fact)
+  if (settled.moved === 0) return { outcome: settled.repeated > 0 ? 'unchanged' : 'stale' }
+
+  const before = current?.content ?? {}
+  const diff = diffOf(before, draft.content)
+  const isChanged = Object.keys(diff).length > 0
+  const state = stateOf(draft.content)
+  const wasVisible = current !== undefined && current.state !== 'incomplete'
+  const isVisible = state !== 'incomplete'
+  const outcome = outcomeOf(current?.state, state, isChanged)
+  const isNews = isVisible && (isChanged || !wasVisible)
+
+  return {
+    outcome,
+    next: {
+      state,
+      content: draft.content,
+      ...compact(draft.stamps),
+      sourceStamps: isChanged ? withSource(current, fact) : (current?.sourceStamps ?? {}),
+      revision: (current?.revision ?? 0) + (isNews ? 1 : 0)
+    },
+    // Readers never saw an incomplete row, so what completes it shows them everything.
+    ...(isNews
+      ? { change: { kind: kindOf(outcome), units: wasVisible ? diff : diffOf({}, draft.content) } }
+      : {})
+  }
+}
+
+/** A working copy: the stamp of every family spelled out, plus the exceptions of single languages. */
+interface Draft {
+  content: OfferContent
+  stamps: Map<UnitFamily | UnitName, Stamp>
+}
+
+const draftOf = (current: OfferState | undefined): Draft => {
+  const stamps = new Map<UnitFamily | UnitName, Stamp>()
+  for (const family of UNIT_FAMILIES) stamps.set(family, current?.baseStamp ?? NEVER)
+  for (const [unit, stamp] of Object.entries(current?.unitStamps ?? {})) stamps.set(unit as UnitName, stamp)
+  return { content: { ...current?.content }, stamps }
+}
+
+/** How many units the fact moved, and how many already carried this very stamp (it was applied before). */
+interface Settled {
+  moved: number
+  repeated: number
+}
+
+const applyFact = (draft: Draft, { change, stamp, covers }: Fact): Settled => {
+  const settled: Settled = { moved: 0, repeated: 0 }
+  const decide = (unit: UnitName, value: unknown): void => {
+    const known = draft.stamps.get(unit) ?? draft.stamps.get(familyOf(unit)) ?? NEVER
+    if (known === stamp) settled.repeated += 1
+    if (!isNewer(stamp, known)) return
+    settled.moved += 1
+    draft.stamps.set(unit, stamp)
+    setUnit(draft.content, unit, value)
+  }
+
+  if (change.kind === 'withdraw') {
+    decide('presence', {
+      state: 'withdrawn',
+      ...(change.reason === undefined ? {} : { reason: change.reason })
+    })
+    return settled
+  }
+  if (change.kind === 'patch') {
+    for (const unit of change.clear) decide(unit, undefined)
+    for (const [unit, value] of Object.entries(change.units)) decide(unit as UnitName, value)
+    return settled
+  }
+  decide('presence', { state: 'active' })
+  const units: OfferContent = change.units
+  for (const family of covers) {
+    if (family === 'text') decideTexts(draft, units, stamp, settled)
+    else if (family !== 'presence') decide(family, units[family])
+  }
+  return settled
+}
+
+/** An upsert decides every language at once, also those it does not mention: it lifts the floor under them. */
+const decideTexts = (draft: Draft, units: OfferContent, stamp: Stamp, settled: Settled): void => {
+  const floor = draft.stamps.get('text') ?? NEVER
+  if (floor === stamp) settled.repeated += 1
+  if (!isNewer(stamp, floor)) return
+  settled.moved += 1
+  const languages = new Set([...Object.keys(draft.content), ...Object.keys(units)].filter(isTextUnit))
+  for (const unit of languages) {
+    const known = draft.stamps.get(unit)
+    if (known === undefined || isNewer(stamp, known)) setUnit(draft.content, unit, units[unit])
+  }
+  draft.stamps.set('text', stamp)
+  for (const [unit, known] of draft.stamps) {
+    if (isTextUnit(unit) && !isNewer(known, stamp)) draft.stamps.delete(unit)
+  }
+}
+
+const setUnit = (content: OfferContent, unit: UnitName, value: unknown): void => {
+  const units = content as Record<string, unknown>
+  if (value === undefined) delete units[unit]
+  else units[unit] = value
+}
+
+const stateOf = (content: OfferContent): OfferState['state'] => {
+  const isComplete =
+    content.presence !== undefined && REQUIRED_UNITS.every((unit) => content[unit] !== undefined)
+  if (!isComplete) return 'incomplete'
+  return content.presence?.state === 'withdrawn' ? 'withdrawn' : 'active'
+}
+
+const outcomeOf = (
+  before: OfferState['state'] | undefined,
+  after: OfferState['state'],
+  isChanged: boolean
+): Merged['outcome'] => {
+  if (after === 'incomplete') return isChanged ? 'incomplete' : 'unchanged'
+  if (after === 'withdrawn' && before !== 'withdrawn') return 'withdrawn'
+  if (before === undefined || before === 'incomplete') return 'created'
+  return isChanged ? 'updated' : 'unchanged'
+}
+
+const kindOf = (outcome: Merged['outcome']): OfferDiff['kind'] =>
+  outcome === 'created' || outcome === 'withdrawn' ? outcome : 'updated'
+
+const diffOf = (before: OfferContent, after: OfferContent): OfferDiff['units'] => {
+  const units: OfferDiff['units'] = {}
+  const [olds, news] = [before as Record<string, unknown>, after as Record<string, unknown>]
+  for (const unit of new Set([...Object.keys(olds), ...Object.keys(news)])) {
+    if (isDeepStrictEqual(olds[unit], news[unit])) continue
+    units[unit] = {
+      ...(olds[unit] === undefined ? {} : { old: olds[unit] }),
+      ...(news[unit] === undefined ? {} : { new: news[unit] })
+    }
+  }
+  return units
+}
+
+const withSource = (current: OfferState | undefined, { source, stamp }: Fact): Record<string, Stamp> => ({
+  ...current?.sourceStamps,
+  [source]: newest(current?.sourceStamps[source] ?? NEVER, stamp)
+})
+
+/** One base for the stamp most families share, and the rest as exceptions; a tie goes to the newest. */
+const compact = (stamps: Draft['stamps']): Pick<OfferState, 'baseStamp' | 'unitStamps'> => {
+  const uses = new Map<Stamp, number>()
+  for (const family of UNIT_FAMILIES) {
+    const stamp = stamps.get(family) ?? NEVER
+    uses.set(stamp, (uses.get(stamp) ?? 0) + 1)
+  }
+  let baseStamp = NEVER
+  for (const [stamp, count] of uses) {
+    const best = uses.get(baseStamp) ?? 0
+    if (count > best || (count === best && isNewer(stamp, baseStamp))) baseStamp = stamp
+  }
+  const unitStamps: Record<string, Stamp> = {}
+  for (const [unit, stamp] of stamps) {
+    // A language on the floor was dropped already; what is left of `text.*` is above it and always an exception.
+    if (stamp !== baseStamp || isTextUnit(unit)) unitStamps[unit] = stamp
+  }
+  return { baseStamp, unitStamps }
+}

@@ -1,0 +1,69 @@
+import type { Outcome } from '@sluice/shared/change'
+import { toError } from '@sluice/shared/errors'
+import type { NewOfferChange } from '@sluice/prisma/tables/offer-changes'
+import type { OfferKey, StoredOffer } from '@sluice/prisma/tables/offers'
+import { merge, type Fact, type OfferState } from './merge.ts'
+import type { Message } from './message.ts'
+
+/** What is to be done to one offer, decided from what was read and the messages of a batch. */
+export interface OfferPlan {
+  key: OfferKey
+  read: StoredOffer | undefined
+  /** The offer to write; absent when no stamp moves. */
+  next?: OfferState
+  changes: readonly NewOfferChange[]
+  /** What becomes of each message, should the write win. */
+  outcomes: readonly (readonly [Message, Outcome])[]
+  /** Messages whose merge itself failed: a bug, and theirs alone. */
+  failures: readonly (readonly [Message, Error])[]
+}
+
+/** One text for a key; a vendor id is a number, so the first space parts them. */
+export const keyText = ({ vendorId, externalId }: OfferKey): string => `${vendorId} ${externalId}`
+
+export const offerKeyOf = ({ source, envelope }: Message): OfferKey => ({
+  vendorId: source.vendorId,
+  externalId: envelope.externalId
+})
+
+/** Folds the facts of a batch into their offers, several of one offer in the order they came. Pure. */
+export const planOffers = (
+  facts: readonly (readonly [Message, Fact])[],
+  stored: ReadonlyMap<string, StoredOffer>
+): OfferPlan[] => {
+  const groups = Map.groupBy(facts, ([message]) => keyText(offerKeyOf(message)))
+  return [...groups].map(([text, group]) => planOffer(group, stored.get(text)))
+}
+
+const planOffer = (
+  facts: readonly (readonly [Message, Fact])[],
+  read: StoredOffer | undefined
+): OfferPlan => {
+  const key = offerKeyOf((facts[0] as (typeof facts)[number])[0]) // a group has a first member
+  const changes: NewOfferChange[] = []
+  const outcomes: (readonly [Message, Outcome])[] = []
+  const failures: (readonly [Message, Error])[] = []
+  let current: OfferState | undefined = read
+  for (const [message, fact] of facts) {
+    try {
+      const { outcome, next, change } = merge(current, fact)
+      if (next !== undefined && change !== undefined) {
+        const { revision } = next
+        const { messageId } = message.envelope
+        changes.push({ ...key, ...change, revision, stamp: fact.stamp, source: fact.source, messageId })
+      }
+      current = next ?? current
+      outcomes.push([message, outcome])
+    } catch (thrown) {
+      failures.push([message, toError(thrown)])
+    }
+  }
+  return {
+    key,
+    read,
+    changes,
+    outcomes,
+    failures,
+    ...(current === undefined || current === read ? {} : { next: current })
+  }
+}
