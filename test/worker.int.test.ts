@@ -10,10 +10,10 @@ import { listRejections } from '@sluice/prisma/tables/rejections'
 import type { Fact } from '../worker/src/merge.ts'
 import { toMessage } from '../worker/src/message.ts'
 import { waitFor } from './support/process.ts'
-import { createWorkshop, flat, type RunningWorker, type Workshop } from './support/workshop.ts'
+import { createWorkshop, flat, type Workshop } from './support/workshop.ts'
 
 let shop: Workshop
-const workers: RunningWorker[] = []
+const workers: { stop: () => Promise<unknown> }[] = []
 
 const start = async (options?: Parameters<Workshop['startWorker']>[0]): Promise<void> => {
   workers.push(await shop.startWorker(options))
@@ -410,16 +410,17 @@ describe('a delivery that came back too often', () => {
     await shop.send(shop.hook('q.1', flat('q1'), 10))
     await crashOver(shop.broker.topology.queues.webhook, 3)
     const worker = await shop.startProcess()
+    workers.push(worker)
     await shop.waitForOutcomes('q.1')
     expect(await offer('q1')).toMatchObject({ state: 'active' })
     const said = worker
       .lines()
       .filter(({ messageId, msg }) => messageId === 'q.1' && msg === 'delivery quarantined')
     expect(said).toMatchObject([{ lane: 'webhook', deliveryCount: 3 }])
+    await worker.stop()
     expect(worker.lines().filter(({ msg }) => msg === 'batch settled')).toMatchObject([
       { lane: 'quarantine', size: 1, created: 1 }
     ])
-    await worker.stop()
   })
 
   test('and kills its worker in quarantine, too, is buried by the broker with that reason', async () => {

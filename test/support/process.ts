@@ -82,7 +82,7 @@ export const run = (
   child.stdout?.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
   const exit = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }))
+    child.once('close', (code, signal) => resolve({ code, signal })) // exited, and all it wrote is read
     child.once('error', reject)
   })
   const forget = (): void => void child.kill('SIGKILL')
