@@ -3,24 +3,53 @@ import { SluiceError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
 import './request-facts.ts'
 
-/** The one line of a request: what came, what became of it, how long it took. Deliveries are `info`, the rest `debug`. */
-export const logRequest = (log: Logger, request: FastifyRequest, reply: FastifyReply): void => {
-  const { refusal, ...facts } = request.facts
-  const route = request.routeOptions.url ?? '(unknown)'
-  const line = {
-    requestId: request.id,
-    method: request.method,
-    route,
-    status: reply.statusCode,
-    ...facts,
-    ...(refusal === undefined ? {} : refusalFacts(refusal)),
-    address: request.ip,
-    durationMs: Math.round(reply.elapsedTime * 10) / 10
+/** Whoever sends thousands of forgeries a second does not fill the log with them. */
+const FLOOD_LINE_EVERY_MS = 1_000
+
+export interface AccessLogOptions {
+  log: Logger
+  now?: () => number
+}
+
+/**
+ * The one line of a request: what came, what became of it, how long it took. Deliveries are `info`, the rest `debug`. A
+ * flood of failures is one line a second; its `alike` says how many went unsaid since the one before.
+ */
+export const createAccessLog = ({
+  log,
+  now = Date.now
+}: AccessLogOptions): ((request: FastifyRequest, reply: FastifyReply) => void) => {
+  let alike = 0
+  let floodLineAt = -Infinity
+
+  return (request, reply) => {
+    const { refusal, ...facts } = request.facts
+    const isFlood = refusal?.code === 'FAILURES_TOO_MANY'
+    if (isFlood && now() - floodLineAt < FLOOD_LINE_EVERY_MS) {
+      alike += 1
+      return
+    }
+    const route = request.routeOptions.url ?? '(unknown)'
+    const line = {
+      requestId: request.id,
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      ...facts,
+      ...(refusal === undefined ? {} : refusalFacts(refusal)),
+      ...(isFlood ? { alike } : {}),
+      address: request.ip,
+      durationMs: Math.round(reply.elapsedTime * 10) / 10
+    }
+    if (isFlood) {
+      alike = 0
+      floodLineAt = now()
+    }
+    if (!route.startsWith('/webhooks/')) log.debug(line, 'request answered')
+    else if (refusal === undefined) log.info(line, isDelivery(facts) ? 'hook accepted' : 'hook answered')
+    else if (refusal.status < 500) log.info(line, 'hook refused')
+    else log.warn(line, 'hook failed')
   }
-  if (!route.startsWith('/webhooks/')) log.debug(line, 'request answered')
-  else if (refusal === undefined) log.info(line, isDelivery(facts) ? 'hook accepted' : 'hook answered')
-  else if (refusal.status < 500) log.info(line, 'hook refused')
-  else log.warn(line, 'hook failed')
 }
 
 /** A delivery in earnest, not a validation or a question what became of one. */

@@ -25,8 +25,9 @@ export interface DoorRoute {
 }
 
 /**
- * Who may come in: source → failures of this address here → sender, over the bytes as they came → quota of the source.
- * In this order, so that a forgery costs its own address, and never the quota of those who may send.
+ * Who may come in: source → sender, over the bytes as they came → quota of the source. Every request is verified, however
+ * many failed before it, so forgers cost a sender behind the same address nothing, and never the quota of those who may
+ * send. Failures are throttled: too many from one address, and it is told nothing but to wait.
  * @throws Refusal
  */
 export type Admit = (request: DoorRequest, reply: FastifyReply) => Promise<Admitted>
@@ -46,17 +47,14 @@ export const createAdmit = ({ sources, limitRate, metrics, ...deps }: AdmitDeps)
 
   const know = (request: DoorRequest, source: Source): Authenticated => {
     const { method, url, headers, ip: address, facts } = request
-    const waitSeconds = throttle.waitSeconds(address, source.id)
-    if (waitSeconds !== undefined) throw tooManyFailures(waitSeconds)
-
     const body = request.body ?? NOTHING
     const authentication = authenticate({ method, url, headers, body, address }, source, Date.now())
     if (!authentication.ok) {
       facts.authentication = authentication.reason
-      if (authentication.code !== 'SOURCE_MISCONFIGURED') throttle.failed(address, source.id)
-      throw toAuthRefusal(authentication)
+      if (authentication.code === 'SOURCE_MISCONFIGURED') throw toAuthRefusal(authentication)
+      const waitSeconds = throttle.failed(address, source.id)
+      throw waitSeconds === undefined ? toAuthRefusal(authentication) : tooManyFailures(waitSeconds)
     }
-    throttle.succeeded(address, source.id)
     const { keyId, secretId } = authentication
     if (keyId !== undefined) {
       facts.keyId = keyId

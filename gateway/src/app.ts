@@ -8,7 +8,7 @@ import {
 } from 'fastify'
 import type { Logger } from '@sluice/shared/log'
 import type { Reporter } from '@sluice/shared/sentry'
-import { logRequest } from './access-log.ts'
+import { createAccessLog } from './access-log.ts'
 import { createAdmit, type AdmitDeps } from './admit.ts'
 import { answerClientError } from './client-error.ts'
 import { closeConnections } from './close-connections.ts'
@@ -112,8 +112,9 @@ export const buildApp = async ({
 
   app.decorateRequest('facts')
   app.addHook('onRequest', async (request, reply) => begin(request, reply))
+  const logRequest = createAccessLog({ log })
   app.addHook('onResponse', async (request, reply) => {
-    logRequest(log, request, reply)
+    logRequest(request, reply)
     const { source, outcome, refusal } = request.facts
     if (slugOf(request) === undefined) return
     metrics.answered(source, refusal?.code ?? outcome ?? 'answered', reply.statusCode, reply.elapsedTime)

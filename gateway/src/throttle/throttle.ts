@@ -1,18 +1,15 @@
 import { normalizeIP } from '@fastify/rate-limit'
 
 /**
- * Slows down who keeps failing to authenticate, by address *and* source: 20 failures at once, then one a second is
- * looked at, the others are answered without the work of verifying them. An address that has lately proved itself to a
- * source is always verified, so forgers behind the same proxy cannot shut a sender out.
+ * Slows down who keeps failing to authenticate, by address *and* source: 20 failures at once, then one a second is told
+ * why, the others that they are too many. It is asked after a failure only. Every request is verified first, so whoever
+ * is right comes in, whoever fails behind the same address.
  *
- * Memory is bounded: the pairs not heard of for longest are forgotten first, those that failed apart from those that
- * proved themselves, so no flood from many addresses makes us forget a sender.
+ * Memory is bounded: the pairs not heard of for longest are forgotten first, and then start anew.
  */
 export interface Throttle {
-  /** Seconds to wait; `undefined`: verify it. */
-  waitSeconds: (address: string, sourceId: number) => number | undefined
-  failed: (address: string, sourceId: number) => void
-  succeeded: (address: string, sourceId: number) => void
+  /** Counts a failure. @returns seconds to wait when there were too many */
+  failed: (address: string, sourceId: number) => number | undefined
 }
 
 export interface ThrottleOptions {
@@ -23,15 +20,12 @@ export interface ThrottleOptions {
 
 const BURST = 20
 const REFILL_MS = 1_000
-/** How long a proof counts. */
-const PROVEN_MS = 10 * 60_000
-/** How often a proof is renewed: not every request moves the map. */
-const RENEW_MS = 60_000
-/** About 3 MB a map when full. */
+/** About 3 MB when full. */
 const MAX_PAIRS = 20_000
 /** Whoever has one IPv6 address has its whole network of 2^64. */
 const IPV6_SUBNET = 64
 
+/** Failures still borne, and when that was so. */
 interface Bucket {
   tokens: number
   at: number
@@ -42,43 +36,21 @@ export const createThrottle = ({
   burst = BURST,
   maxPairs = MAX_PAIRS
 }: ThrottleOptions = {}): Throttle => {
-  const failing = new Map<string, Bucket>()
-  const proven = new Map<string, number>()
-
-  const refilled = (key: string): Bucket | undefined => {
-    const bucket = failing.get(key)
-    if (bucket === undefined) return undefined
-    const tokens = bucket.tokens + (now() - bucket.at) / REFILL_MS
-    return { tokens: Math.min(burst, tokens), at: now() }
-  }
+  const buckets = new Map<string, Bucket>()
 
   return {
-    waitSeconds: (address, sourceId) => {
-      const key = pairOf(address, sourceId)
-      const bucket = refilled(key)
-      if (bucket === undefined || bucket.tokens >= 1) return undefined
-      if (now() - (proven.get(key) ?? -Infinity) < PROVEN_MS) return undefined
-      return Math.ceil(((1 - bucket.tokens) * REFILL_MS) / 1000)
-    },
     failed: (address, sourceId) => {
-      const key = pairOf(address, sourceId)
-      const bucket = refilled(key) ?? { tokens: burst, at: now() }
-      remember(failing, key, { ...bucket, tokens: Math.max(0, bucket.tokens - 1) }, maxPairs)
-    },
-    succeeded: (address, sourceId) => {
-      const key = pairOf(address, sourceId)
-      if (now() - (proven.get(key) ?? -Infinity) >= RENEW_MS) remember(proven, key, now(), maxPairs)
+      const key = `${sourceId} ${normalizeIP(address, IPV6_SUBNET)}`
+      const at = now()
+      const bucket = buckets.get(key)
+      const tokens =
+        bucket === undefined ? burst : Math.min(burst, bucket.tokens + (at - bucket.at) / REFILL_MS)
+      buckets.delete(key) // and last again
+      const [oldest] = buckets.size >= maxPairs ? buckets.keys() : []
+      if (oldest !== undefined) buckets.delete(oldest)
+      const isBorne = tokens >= 1
+      buckets.set(key, { tokens: isBorne ? tokens - 1 : tokens, at })
+      return isBorne ? undefined : Math.ceil(((1 - tokens) * REFILL_MS) / 1000)
     }
   }
-}
-
-const pairOf = (address: string, sourceId: number): string =>
-  `${sourceId} ${normalizeIP(address, IPV6_SUBNET)}`
-
-/** Puts it last, and forgets the first when there are too many. */
-const remember = <T>(map: Map<string, T>, key: string, value: T, limit: number): void => {
-  map.delete(key)
-  const [oldest] = map.size >= limit ? map.keys() : []
-  if (oldest !== undefined) map.delete(oldest)
-  map.set(key, value)
 }

@@ -79,7 +79,7 @@ describe('a secret', () => {
     [{ scheme: 'github' }, 'It is a secret'],
     [{ ...HMAC, secretEncoding: 'hex' }, 'ab'.repeat(16)],
     [{ ...HMAC, secretEncoding: 'base64' }, Buffer.alloc(16, 1).toString('base64')],
-    [{ scheme: 'basic' }, 'user:pass:word'],
+    [{ scheme: 'basic' }, 'user:correct:horse-16'],
     [{ scheme: 'standard-webhooks' }, 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
     [{ scheme: 'standard-webhooks' }, 'whpk_CYMkAN2hee0IFisxrsux9LMBMo4FBxAMHp/QXO4lD6Q='],
     [{ scheme: 'reapit' }, 'ijz3_2n1gmlfhqAa2XH_5uYmcL2L2VHb1IqDbRDLBnU']
@@ -97,6 +97,8 @@ describe('a secret', () => {
     [{ ...HMAC, secretEncoding: 'hex' }, 'abcdefgh', /encoding/],
     [{ scheme: 'basic' }, 'password', /user:password/],
     [{ scheme: 'basic' }, 'user:', /user:password/],
+    [{ scheme: 'basic' }, 'a-long-user-name:Sommer2026!', /16 characters.*--generate/],
+    [{ scheme: 'basic' }, 'user:abcabcabcabcabcabc', /8 different/],
     [{ scheme: 'standard-webhooks' }, 'whsec_', /whsec_/],
     [{ scheme: 'standard-webhooks' }, 'whsec_AAAA', /24 to 64/],
     [{ scheme: 'standard-webhooks' }, `whsk_${'A'.repeat(43)}=`, /private key/],

@@ -6,6 +6,12 @@ import type { ResolvedAuth } from './problem.ts'
 const GENERATED_BYTES = 32
 /** A shorter one can be guessed from one captured request. */
 const MIN_HMAC_BYTES = 8
+/**
+ * Every request is verified, so a password may be guessed as often as the gateway answers: at 5,000 a second, 16
+ * lower-case letters stand for 10^11 years, while eight stand for one.
+ */
+const MIN_PASSWORD_LENGTH = 16
+const MIN_PASSWORD_VARIETY = 8
 const MAX_SECRET_BYTES = 4_096
 const ED25519_KEY_BYTES = 32
 /** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
@@ -65,7 +71,10 @@ type Check = (secret: string, auth: ResolvedAuth) => string | undefined
 
 const CHECKS: Readonly<Record<ResolvedAuth['scheme'], Check>> = {
   'api-key': () => 'this source takes API keys, not secrets: sluice keys create',
-  basic: (secret) => (/^[^:]+:./.test(secret) ? undefined : 'the secret must be user:password'),
+  basic: (secret) => {
+    const [, password] = /^[^:]+:(.+)$/.exec(secret) ?? []
+    return password === undefined ? 'the secret must be user:password' : passwordProblem(password)
+  },
   hmac: (secret, auth) => {
     const bytes = hmacKeyBytes(secret, auth.scheme === 'hmac' ? auth.secretEncoding : undefined)
     if (bytes === undefined) return 'the secret is not written in the encoding the source says'
@@ -86,6 +95,11 @@ const CHECKS: Readonly<Record<ResolvedAuth['scheme'], Check>> = {
       ? "the secret must be the app's public key, 32 bytes in base64url, as the developer portal shows it"
       : undefined
 }
+
+const passwordProblem = (password: string): string | undefined =>
+  password.length < MIN_PASSWORD_LENGTH || new Set(password).size < MIN_PASSWORD_VARIETY
+    ? `the password must have ${MIN_PASSWORD_LENGTH} characters, ${MIN_PASSWORD_VARIETY} different ones, because it can be guessed; --generate makes one`
+    : undefined
 
 /** A new secret for schemes where we may choose it; `undefined` where only the vendor can. */
 export const generateSecret = (auth: ResolvedAuth): string | undefined => {
