@@ -1,10 +1,12 @@
-import { Agent, request } from 'node:http'
+import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 
 /** One request and what came of it; `status` 0: no answer came, for the reason in `text`. */
 export interface Shot {
   status: number
   text: string
   retryAfter: string | undefined
+  /** Of the source's rate limit, as the answer says. */
+  quotaLeft: number | undefined
   /** Milliseconds of `performance.now()`. */
   sentAt: number
   tookMs: number
@@ -35,8 +37,17 @@ export const createClient = (connections: number): Client => {
     post: ({ url, headers = {}, body, localAddress = '' }) => {
       const sentAt = performance.now()
       const { promise, resolve } = Promise.withResolvers<Shot>()
-      const end = (status: number, text: string, retryAfter?: string): void =>
-        resolve({ status, text, retryAfter, sentAt, tookMs: performance.now() - sentAt })
+      const end = (status: number, text: string, headers: IncomingHttpHeaders = {}): void => {
+        const left = headers['ratelimit-remaining']
+        resolve({
+          status,
+          text,
+          retryAfter: headers['retry-after'],
+          quotaLeft: left === undefined ? undefined : Number(left),
+          sentAt,
+          tookMs: performance.now() - sentAt
+        })
+      }
       const lost = (error: NodeJS.ErrnoException): void => end(0, error.code ?? error.message)
       const sent = request(
         url,
@@ -55,7 +66,7 @@ export const createClient = (connections: number): Client => {
           response
             .on('data', (chunk: Buffer) => chunks.push(chunk))
             .on('end', () =>
-              end(response.statusCode ?? 0, Buffer.concat(chunks).toString(), response.headers['retry-after'])
+              end(response.statusCode ?? 0, Buffer.concat(chunks).toString(), response.headers)
             )
             .on('error', lost)
         }
