@@ -11,16 +11,19 @@ import { toStamp } from '@sluice/shared/stamp'
 import { createTestBroker, type TestBroker } from './support/broker.ts'
 import { sluice, type Said } from './support/cli.ts'
 import { createDatabase, type TestDatabase } from './support/database.ts'
+import { waitFor } from './support/process.ts'
 import { services } from './support/services.ts'
 
 let database: TestDatabase
 let broker: TestBroker
 let vendorId = 0
 let sourceId = 0
-const at = (...args: string[]): Promise<Said> =>
-  sluice(args, {
-    env: { DATABASE_URL: database.url, RABBITMQ_URL: broker.url, SLUICE_NAMESPACE: broker.namespace }
-  })
+const env = (): Record<string, string> => ({
+  DATABASE_URL: database.url,
+  RABBITMQ_URL: broker.url,
+  SLUICE_NAMESPACE: broker.namespace
+})
+const at = (...args: string[]): Promise<Said> => sluice(args, { env: env() })
 
 beforeAll(async () => {
   ;[database, broker] = await Promise.all([createDatabase(), createTestBroker()])
@@ -367,12 +370,80 @@ describe('dead letters', () => {
     const id = await die('BUG_SIX')
     failsWith(await at('dead-letters', 'discard', id), 2, 'USAGE_OPTION_MISSING')
     failsWith(await at('dead-letters', 'discard', id, '--reason', ' '), 2, 'USAGE_VALUE_INVALID')
-    expect((await at('dead-letters', 'discard', id, '--reason', 'a test')).stdout).toBe(
-      `Discarded dead letter ${id}.\n`
-    )
+    const discarded = await at('dead-letters', 'discard', id, '--reason', 'a test', '--by', 'Ana')
+    expect(discarded.stdout).toBe('Discarded 1 dead letter.\n')
     failsWith(await at('dead-letters', 'discard', id, '--reason', 'again'), 1, 'DEAD_LETTER_SETTLED')
     failsWith(await at('dead-letters', 'replay', id), 1, 'DEAD_LETTER_SETTLED')
-    expect((await at('dead-letters', 'show', id)).stdout).toMatch(/^discarded .*: a test$/m)
+    expect((await at('dead-letters', 'show', id)).stdout).toMatch(/^discarded .* by Ana: a test$/m)
+  })
+
+  test('are discarded by filter, and only those that match', async () => {
+    await die('BUG_SEVEN')
+    await die('BUG_SEVEN')
+    const other = await die('BUG_EIGHT')
+    const said = await at(
+      'dead-letters',
+      'discard',
+      '--all',
+      '--code',
+      'BUG_SEVEN',
+      '--reason',
+      'x',
+      '--json'
+    )
+    expect(said.json()).toEqual({ discarded: 2 })
+    expect(await findDeadLetter(database.db.sql, other)).not.toHaveProperty('discardedAt')
+  })
+
+  test('are found by what is known of them, and counted by source and fault', async () => {
+    await die('BUG_NINE')
+    const found = async (...args: string[]): Promise<number> =>
+      (await at('dead-letters', 'count', '--code', 'BUG_NINE', '--json', ...args)).json<{ total: number }>()
+        .total
+    expect(await found()).toBe(1)
+    expect(await found('--vendor', 'acme', '--lane', 'webhook', '--offer', '6001')).toBe(1)
+    expect(await found('--class', 'TypeError', '--since', '1h')).toBe(1)
+    expect(await found('--class', 'RangeError')).toBe(0)
+    expect(await found('--until', '1h')).toBe(0)
+    expect(await found('--state', 'replayed')).toBe(0)
+    const { stdout } = await at('dead-letters', 'count', '--code', 'BUG_NINE')
+    expect(stdout).toMatch(/^acme-crm +BUG_NINE +1 /m)
+    expect(stdout).toMatch(/^total +1/m)
+  })
+
+  test('replayed by filter at a rate are stopped by Ctrl-C; the same command goes on with the rest', async () => {
+    const ids = await Promise.all(Array.from({ length: 25 }, () => die('BUG_TEN')))
+    const replay = ['dead-letters', 'replay', '--all', '--code', 'BUG_TEN', '--rate', '10', '--by', 'Ana']
+    const replayed = async (): Promise<number> =>
+      (await listDeadLetters(database.db.sql, { faultCode: 'BUG_TEN', state: 'replayed' })).length
+    const startedAt = performance.now()
+    const stopped = await sluice([...replay, '--json'], {
+      env: env(),
+      onStart: async (child) => {
+        await waitFor('some to be replayed', async () => (await replayed()) >= 5)
+        child.kill('SIGINT')
+      }
+    })
+    // The promise of the rate: the first at once, then no more than ten a second.
+    expect(await replayed()).toBeLessThanOrEqual(1 + ((performance.now() - startedAt) / 1_000) * 10)
+    failsWith(stopped, 130, 'INTERRUPTED')
+    const first = stopped.json<{ replayed: string[] }>().replayed
+    expect(first).toHaveLength(await replayed())
+    expect(first.length).toBeLessThan(25)
+
+    const rest = await at(...replay.slice(0, 5), '--reason', 'fixed', '--rate', '1000', '--json')
+    expect(rest.code).toBe(0)
+    const second = rest.json<{ replayed: string[] }>().replayed
+    expect([...first, ...second].toSorted()).toEqual(ids.toSorted())
+    expect(await broker.take(broker.topology.queues.webhook)).toHaveLength(25)
+    const shown = await at('dead-letters', 'show', first[0] ?? '')
+    expect(shown.stdout).toMatch(/^replayed +\S+ \(.*\) by Ana$/m)
+    const last = await at('dead-letters', 'show', second[0] ?? '', '--json')
+    expect(last.json()).toMatchObject({
+      deadLetter: {
+        acts: [{ act: 'replayed', actor: expect.stringContaining('@') as string, reason: 'fixed' }]
+      }
+    })
   })
 })
 

@@ -1,11 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Db, Sql } from '@sluice/prisma/client'
 import {
-  discardDeadLetter,
+  actsOf,
+  discardDeadLetters,
+  lockDeadLetters,
+  markReplayed,
+  scopeOf
+} from '@sluice/prisma/tables/dead-letter-acts'
+import {
+  countDeadLetters,
   findDeadLetter,
   insertDeadLetters,
   listDeadLetters,
-  markReplayed,
   type NewDeadLetter
 } from '@sluice/prisma/tables/dead-letters'
 import { findDeliveries, settleDeliveries, type NewDelivery } from '@sluice/prisma/tables/deliveries'
@@ -20,6 +26,7 @@ import { settleFeedRecords } from '@sluice/prisma/tables/feed-records'
 import { writeOffers } from '@sluice/prisma/tables/offers'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import { createDatabase, type TestDatabase } from './support/database.ts'
+import { waitFor } from './support/process.ts'
 import { anOffer, aSource, aVendor, shuffled, stampAt } from './support/store.ts'
 
 let database: TestDatabase
@@ -77,7 +84,7 @@ const letter = (more: Partial<NewDeadLetter> = {}): NewDeadLetter => ({
 })
 
 const openLetters = (): ReturnType<typeof listDeadLetters> =>
-  listDeadLetters(sql, { open: true, source: source.slug })
+  listDeadLetters(sql, { state: 'open', source: source.slug })
 
 const idsOf = (rows: readonly RejectionRow[]): string[] => rows.map(({ externalId }) => externalId)
 
@@ -226,17 +233,96 @@ describe('a dead letter', () => {
     expect(await listDeadLetters(sql, { source: source.slug, faultCode: 'ENVELOPE_INVALID' })).toHaveLength(1)
   })
 
-  it('is open until it is replayed or discarded; dying again it is a new one', async () => {
+  it('is open until it is replayed or discarded, by whom is kept; dying again it is a new one', async () => {
     await insertDeadLetters(sql, [letter(), letter({ messageId: `${source.slug}.2` })])
-    const [second, first] = await openLetters()
-    expect(await markReplayed(sql, first?.id ?? '')).toBe(true)
-    expect(await discardDeadLetter(sql, second?.id ?? '', 'known bug')).toBe(true)
+    const [second, first] = (await openLetters()).map(({ id }) => id)
+    if (first === undefined || second === undefined) throw new Error('the letters are not there')
+    const ana = { actor: 'ana' }
+    expect(await markReplayed(sql, [first, '999999'], ana)).toBe(1)
+    expect(await discardDeadLetters(sql, { ids: [second] }, { ...ana, reason: 'known bug' })).toBe(1)
     expect(await openLetters()).toEqual([])
-    expect(await discardDeadLetter(sql, first?.id ?? '', 'too late')).toBe(false)
-    expect(await markReplayed(sql, second?.id ?? '')).toBe(false)
-    expect(await markReplayed(sql, '999999')).toBe(false)
-    expect(await findDeadLetter(sql, second?.id ?? '')).toMatchObject({ discardReason: 'known bug' })
+    expect(await discardDeadLetters(sql, { ids: [first] }, { ...ana, reason: 'too late' })).toBe(0)
+    expect(await markReplayed(sql, [second], ana)).toBe(0)
+    expect(await findDeadLetter(sql, second)).toMatchObject({ discardReason: 'known bug' })
     await insertDeadLetters(sql, [letter()])
     expect(await openLetters()).toMatchObject([{ messageId: letter().messageId, replays: 0 }])
+
+    expect(await markReplayed(sql, [first], { actor: 'ben', reason: 'fixed in 1.2' })).toBe(1)
+    expect(await actsOf(sql, first)).toEqual([
+      { act: 'replayed', actor: 'ana', at: expect.any(Date) },
+      { act: 'replayed', actor: 'ben', reason: 'fixed in 1.2', at: expect.any(Date) }
+    ])
+    expect(await actsOf(sql, second)).toMatchObject([{ act: 'discarded', actor: 'ana', reason: 'known bug' }])
+  })
+
+  it('is found by whatever is known of it, and counted by source and fault', async () => {
+    const [mine, other] = [`${source.slug}.a`, `${source.slug}.b`]
+    await insertDeadLetters(sql, [
+      letter({ messageId: mine, externalId: 'x1', lane: 'feed', headers: { vendor: 'acme' } }),
+      letter({ messageId: other, faultClass: 'TypeError', faultCode: 'BUG', headers: { vendor: 'zeta' } })
+    ])
+    const found = async (filter: Parameters<typeof listDeadLetters>[1]): Promise<unknown[]> =>
+      (await listDeadLetters(sql, { source: source.slug, ...filter })).map(({ messageId }) => messageId)
+    expect(await found({ externalId: 'x1' })).toEqual([mine])
+    expect(await found({ lane: 'feed' })).toEqual([mine])
+    expect(await found({ vendor: 'zeta' })).toEqual([other])
+    expect(await found({ faultClass: 'TypeError' })).toEqual([other])
+    expect(await found({ faultCode: 'BUG', vendor: 'acme' })).toEqual([])
+    expect(await found({ until: new Date(Date.now() - 3_600_000) })).toEqual([])
+    expect(await found({ since: new Date(Date.now() - 3_600_000), state: 'open' })).toEqual([other, mine])
+    expect(await found({ state: 'replayed' })).toEqual([])
+    expect(await found({ ids: ['not an id'] })).toEqual([])
+    expect(await countDeadLetters(sql, { source: source.slug })).toMatchObject([
+      { source: source.slug, faultCode: 'BUG', count: 1 },
+      { source: source.slug, faultCode: 'UNKNOWN', count: 1 }
+    ])
+  })
+
+  it('that is being replayed is left alone by others, and its next death is waited for and kept', async () => {
+    await insertDeadLetters(sql, [letter()])
+    const filter = { source: source.slug, state: 'open' } as const
+    const { upTo = '0' } = await scopeOf(sql, filter)
+    const page = { filter, after: '0', upTo, maxRows: 10, maxBytes: 1_000 }
+    let again: Promise<void> = Promise.resolve()
+    await db.transaction(async (tx) => {
+      const locked = await lockDeadLetters(tx, page)
+      expect(locked.map(({ messageId }) => messageId)).toEqual([letter().messageId])
+      expect(await db.transaction((other) => lockDeadLetters(other, page))).toEqual([])
+      // The copy is confirmed, dies at once and is drained before the replay is marked.
+      again = insertDeadLetters(sql, [letter({ faultCode: 'AGAIN' })])
+      await waitFor('the drain to wait for the replay', async () => {
+        const waiting = await sql.$queryRaw<unknown[]>`
+          SELECT 1 FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%lying%'`
+        return waiting.length > 0
+      })
+      await markReplayed(
+        tx,
+        locked.map(({ id }) => id),
+        { actor: 'ana' }
+      )
+    })
+    await again
+    expect(await openLetters()).toMatchObject([{ messageId: letter().messageId, faultCode: 'AGAIN' }])
+  })
+
+  it('whose replay breaks off before it is marked lies open still, and once', async () => {
+    await insertDeadLetters(sql, [letter()])
+    const [lying] = await openLetters()
+    let again: Promise<void> = Promise.resolve()
+    const broken = db.transaction(async (tx) => {
+      await lockDeadLetters(tx, {
+        filter: { ids: [lying?.id ?? ''] },
+        after: '0',
+        upTo: lying?.id ?? '0',
+        maxRows: 1,
+        maxBytes: 0
+      })
+      again = insertDeadLetters(sql, [letter()])
+      throw new Error('killed')
+    })
+    await expect(broken).rejects.toThrow('killed')
+    await again
+    expect(await openLetters()).toMatchObject([{ id: lying?.id }])
   })
 })

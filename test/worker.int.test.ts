@@ -2,7 +2,8 @@ import { connect } from 'amqplib'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { toReplay } from '@sluice/shared/replay'
-import { findDeadLetter, listDeadLetters, markReplayed } from '@sluice/prisma/tables/dead-letters'
+import { markReplayed } from '@sluice/prisma/tables/dead-letter-acts'
+import { findDeadLetter, listDeadLetters } from '@sluice/prisma/tables/dead-letters'
 import { settledOutcomes } from '@sluice/prisma/tables/feed-runs'
 import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import { findOffer } from '@sluice/prisma/tables/offers'
@@ -394,7 +395,7 @@ describe('a bug', () => {
     const stored = await findDeadLetter(shop.database.db.sql, letter.id)
     if (stored === undefined) throw new Error('the letter is gone')
     await shop.send(toReplay(stored, shop.broker.topology), toReplay(stored, shop.broker.topology))
-    await markReplayed(shop.database.db.sql, letter.id)
+    await markReplayed(shop.database.db.sql, [letter.id], { actor: 'test' })
     await waitFor('the replay', async () => (await shop.outcomes())['l.1'] === 'created')
     await waitFor(
       'the queue to be empty',

@@ -11,6 +11,7 @@ import { parseDuration } from './when.ts'
 
 const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/
 const MAX_LIMIT = 10_000
+const MAX_RATE = 5_000
 
 export const slug = (text: string): string => {
   if (SLUG.test(text)) return text
@@ -66,6 +67,23 @@ export const instant = (text: string): Date => {
   } catch {
     throw new InvalidArgumentError('A time is a duration from now, like 90d, or a date, like 2027-03-31.')
   }
+}
+
+/** A duration before now, or a date; without a zone it is meant in the zone of this machine. */
+export const past = (text: string): Date => {
+  const ms = parseDuration(text)
+  if (ms !== undefined) return new Date(Date.now() - ms)
+  try {
+    return toDate(toMicros(text, Intl.DateTimeFormat().resolvedOptions().timeZone))
+  } catch {
+    throw new InvalidArgumentError('A time is a duration ago, like 2h, or a date, like 2026-11-23.')
+  }
+}
+
+export const rate = (text: string): number => {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= MAX_RATE) return value
+  throw new InvalidArgumentError(`A rate is a whole number a second, from 1 to ${MAX_RATE}.`)
 }
 
 export const limit = (text: string): number => {

@@ -1,6 +1,7 @@
-import type { DeadLetterRow } from '@sluice/prisma/tables/dead-letters'
+import type { DeadLetterAct } from '@sluice/prisma/tables/dead-letter-acts'
+import type { DeadLetterCount, DeadLetterRow } from '@sluice/prisma/tables/dead-letters'
 import { renderFields, renderTable, toned, type Cell, type Screen } from './render.ts'
-import { clean, counted } from './text.ts'
+import { clean, counted, formatCount } from './text.ts'
 import { toTableWhen, toWhen } from './when.ts'
 
 /** How dead letters are shown, as text and as documents. Pure. */
@@ -18,6 +19,7 @@ const stateOf = (row: DeadLetterRow): Cell => {
 export const toLetterDocument = (row: DeadLetterRow): Record<string, unknown> => ({
   id: row.id,
   state: settledOf(row),
+  vendor: typeof row.headers['vendor'] === 'string' ? row.headers['vendor'] : null,
   source: row.source ?? null,
   offer: row.externalId ?? null,
   lane: row.lane ?? null,
@@ -72,7 +74,39 @@ export const renderLetters = (letters: readonly DeadLetterRow[], now: Date, scre
     screen
   )
 
-export const renderLetter = (letter: Letter, now: Date, screen: Screen): string => {
+export const renderLetterCounts = (counts: readonly DeadLetterCount[], now: Date, screen: Screen): string =>
+  renderTable(
+    [
+      { title: 'SOURCE', shrinkTo: 20 },
+      { title: 'CODE' },
+      { title: 'COUNT', align: 'right' },
+      { title: 'OLDEST', drop: 1 },
+      { title: 'NEWEST' }
+    ],
+    [
+      ...counts.map(({ source = '', faultCode, count, oldestAt, newestAt }) => [
+        source,
+        faultCode,
+        formatCount(count),
+        toTableWhen(oldestAt, now),
+        toTableWhen(newestAt, now)
+      ]),
+      [toned('total', 'strong'), '', formatCount(counts.reduce((sum, { count }) => sum + count, 0)), '', '']
+    ],
+    screen
+  )
+
+const actLine = ({ act, actor, reason, at }: DeadLetterAct, now: Date): readonly [string, Cell] => [
+  act,
+  `${toWhen(at, now)} by ${actor}${reason === undefined ? '' : `: ${reason}`}`
+]
+
+export const renderLetter = (
+  letter: Letter,
+  acts: readonly DeadLetterAct[],
+  now: Date,
+  screen: Screen
+): string => {
   const json = jsonOf(letter.body)
   const body = json === undefined ? Buffer.from(letter.body).toString('utf8') : JSON.stringify(json, null, 2)
   return [
@@ -88,10 +122,7 @@ export const renderLetter = (letter: Letter, now: Date, screen: Screen): string 
           ? []
           : [['first seen', toWhen(letter.firstSeenAt, now)] as const]),
         ['died', toWhen(letter.deadAt, now)],
-        ...(letter.replayedAt === undefined ? [] : [['replayed', toWhen(letter.replayedAt, now)] as const]),
-        ...(letter.discardedAt === undefined
-          ? []
-          : [['discarded', `${toWhen(letter.discardedAt, now)}: ${letter.discardReason ?? ''}`] as const]),
+        ...acts.map((act) => actLine(act, now)),
         ['source', letter.source ?? 'unknown'],
         ['offer', letter.externalId ?? 'unknown'],
         ['message', letter.messageId ?? 'without an id'],

@@ -1,4 +1,3 @@
-import type { Publisher } from './broker/index.ts'
 import { withoutBrokerHeaders } from './broker/headers.ts'
 import type { OutgoingMessage } from './envelope.ts'
 import { EnvelopeError } from './errors.ts'
@@ -37,26 +36,6 @@ export const toReplay = (letter: DeadMessage, topology: Topology): OutgoingMessa
       headers: { ...headers, attempt: 0 }
     }
   }
-}
-
-export interface ReplayDeps {
-  publisher: Publisher
-  topology: Topology
-  /** Marks the letter replayed in the store; called once the broker has the message. */
-  markReplayed: () => Promise<unknown>
-}
-
-/**
- * Sends a dead letter into its lane again, and marks it only when the broker has confirmed it: a crash in between
- * replays it twice, which the merge makes harmless.
- * @throws EnvelopeError when it cannot be replayed, PublishError when the broker did not take it
- */
-export const replay = async (
-  letter: DeadMessage,
-  { publisher, topology, markReplayed }: ReplayDeps
-): Promise<void> => {
-  await publisher.publish(toReplay(letter, topology), { wait: true })
-  await markReplayed()
 }
 
 const objectOf = (value: unknown): Record<string, unknown> =>
