@@ -16,6 +16,7 @@ import { createDeliveryId } from './delivery-id.ts'
 import { Refusal } from './errors.ts'
 import {
   HEADERS_TIMEOUT_MS,
+  IDLE_GRACE_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   MAX_BODY_BYTES,
   REQUEST_TIMEOUT_MS,
@@ -119,7 +120,7 @@ export const buildApp = async ({
     if (slugOf(request) === undefined) return
     metrics.answered(source, refusal?.code ?? outcome ?? 'answered', reply.statusCode, reply.elapsedTime)
   })
-  closeConnections(app, REQUEST_TIMEOUT_MS)
+  closeConnections(app, { idleMs: IDLE_GRACE_MS, endMs: REQUEST_TIMEOUT_MS })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(() => {
     throw new Refusal('ROUTE_UNKNOWN', 'There is nothing at this address. Send to POST /webhooks/{source}.')

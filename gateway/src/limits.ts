@@ -47,3 +47,5 @@ export const REQUEST_TIMEOUT_MS = 10_000
 export const TIMEOUT_CHECK_MS = 1_000
 /** Longer than the 90 s for which Traefik and most proxies keep an idle connection, so that they close first. */
 export const KEEP_ALIVE_TIMEOUT_MS = 95_000
+/** While stopping, how long a connection that is idle may still bring a request; the answer then tells it to leave. */
+export const IDLE_GRACE_MS = 1_000

@@ -18,6 +18,7 @@ import { createAccept } from './accept.ts'
 import { buildApp } from './app.ts'
 import { createAuthenticate } from './auth/index.ts'
 import { createBreaker } from './breaker.ts'
+import { stopListening } from './close-connections.ts'
 import { GatewayConfigSchema } from './config.ts'
 import { createFindDelivery } from './deliveries.ts'
 import { createDuplicates } from './duplicates/duplicates.ts'
@@ -137,9 +138,10 @@ const start = async (): Promise<readonly Stopper[]> => {
   return [
     {
       name: 'requests',
-      stop: () => {
+      stop: async () => {
         isStopping = true
-        return app.close()
+        await stopListening(app.server)
+        await app.close()
       }
     },
     { name: 'relay', stop: () => relay.stop() },

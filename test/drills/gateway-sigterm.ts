@@ -50,12 +50,16 @@ const sigterm = async (drill: Running): Promise<void> => {
     inHand.length > 0 && reset.length === 0,
     `${inHand.length} in hand, ${reset.length} reset`
   )
-  const odd = shots.filter(
-    ({ status, text, sentAt }) =>
-      status !== 202 && !(status === 0 && sentAt >= terminatedAt && NEVER_TAKEN.has(text))
-  )
+  const late = shots.filter(({ sentAt }) => sentAt >= terminatedAt)
+  const lost = shots.filter(({ status, isReused }) => status === 0 && isReused)
   drill.held(
-    'after that, no connection is taken, and nothing else is answered',
+    'no request on a connection it had taken goes without an answer, however late it was sent',
+    late.length > 0 && lost.length === 0,
+    `${late.length} sent after the signal, ${late.filter(({ isReused }) => isReused).length} on such a connection, ${lost.length} lost`
+  )
+  const odd = shots.filter(({ status, text }) => status !== 202 && text !== 'ECONNREFUSED')
+  drill.held(
+    'who connects after that is refused, and nothing else is answered',
     odd.length === 0,
     `${odd.length}: ${[...new Set(odd.map(({ status, text }) => `${status} ${text}`))].slice(0, 3).join('; ')}`
   )
@@ -67,9 +71,6 @@ const sigterm = async (drill: Running): Promise<void> => {
     `${acknowledged.size} accepted, ${missing.length} not applied`
   )
 }
-
-/** A connection nobody listened for, or that still stood in line when the listener closed: no request was taken. */
-const NEVER_TAKEN: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET'])
 
 await runDrill({
   name: 'gateway-sigterm',

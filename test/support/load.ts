@@ -10,6 +10,8 @@ export interface Shot {
   /** Milliseconds of `performance.now()`. */
   sentAt: number
   tookMs: number
+  /** Whether it went out on a connection that had carried another before. */
+  isReused: boolean
 }
 
 export interface Target {
@@ -45,7 +47,8 @@ export const createClient = (connections: number): Client => {
           retryAfter: headers['retry-after'],
           quotaLeft: left === undefined ? undefined : Number(left),
           sentAt,
-          tookMs: performance.now() - sentAt
+          tookMs: performance.now() - sentAt,
+          isReused: sent.reusedSocket
         })
       }
       const lost = (error: NodeJS.ErrnoException): void => end(0, error.code ?? error.message)
