@@ -35,3 +35,11 @@ it('costs one slow call a while, not one a request, and asks again when Redis an
   await expect.poll(() => redis.ask('rate_limit', async () => 1)).toBe(1)
   expect(await redis.ask('rate_limit', async () => 2)).toBe(2)
 })
+
+it('waits no longer than it may for an answer', async () => {
+  const { redis, failed } = world()
+  const startedAt = performance.now()
+  expect(await redis.ask('duplicates', () => new Promise<never>(() => undefined))).toBeUndefined()
+  expect(performance.now() - startedAt).toBeLessThan(500)
+  expect(failed).toEqual(['duplicates'])
+})

@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis'
+import { bounded } from '@sluice/shared/bounded'
+import { REDIS_CALL_MS } from '@sluice/shared/cache'
 import { createBreaker } from './breaker.ts'
 
 /**
@@ -14,9 +16,10 @@ export interface QuickRedis {
 export type RedisPhase = 'rate_limit' | 'duplicates'
 
 export interface QuickRedisOptions {
-  /** See `createRedis` of `@sluice/shared/cache`: its commands end by themselves. */
   client: Redis
   failedOpen: (phase: RedisPhase) => void
+  /** What a question may take. */
+  timeoutMs?: number
   probeEveryMs?: number
 }
 
@@ -25,6 +28,7 @@ const PROBE_EVERY_MS = 250
 export const createQuickRedis = ({
   client,
   failedOpen,
+  timeoutMs = REDIS_CALL_MS,
   probeEveryMs = PROBE_EVERY_MS
 }: QuickRedisOptions): QuickRedis => {
   const breaker = createBreaker({ probeEveryMs })
@@ -33,7 +37,7 @@ export const createQuickRedis = ({
     ask: async (phase, question) => {
       if (client.status === 'ready' && breaker.admit()) {
         try {
-          const answer = await question(client)
+          const answer = await bounded(question(client), timeoutMs, 'a question to Redis')
           breaker.answered()
           return answer
         } catch {

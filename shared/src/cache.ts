@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import { bounded } from './bounded.ts'
 import { toError } from './errors.ts'
 import type { Logger } from './log.ts'
 
@@ -34,13 +35,22 @@ export interface CacheOptions {
 /** Who edits a source or one of its keys publishes its slug here; a poll of `sourcesVersion` backs it up. */
 export const SOURCES_CHANNEL = 'sources'
 
-const DEFAULT_TIMEOUT_MS = 50
+/** What a call may take. Not ioredis' own `commandTimeout`: that counts for the handshake of a process just starting too. */
+export const REDIS_CALL_MS = 50
+/** Without an answer for so long the connection is given up and made again, at the handshake as later. */
+const SILENCE_MS = 2_000
 const RECONNECT_MAX_MS = 2_000
 
-export const createCache = ({ url, namespace, log, timeoutMs = DEFAULT_TIMEOUT_MS }: CacheOptions): Cache => {
-  const options = boundedOptions(timeoutMs)
+export const createCache = ({ url, namespace, log, timeoutMs = REDIS_CALL_MS }: CacheOptions): Cache => {
   const key = (name: string): string => `${namespace}:${name}`
-  const redis = watched(new Redis(url, options), log)
+  const redis = watched(new Redis(url, OPTIONS), log)
+  const orUndefined = async <T>(call: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await bounded(call(), timeoutMs, 'a call to Redis')
+    } catch {
+      return undefined // away or slow: a miss by contract; `watched` has logged the outage once
+    }
+  }
   let subscriber: Redis | undefined
   const listeners = new Map<string, (message: string) => void>()
 
@@ -72,10 +82,9 @@ export const createCache = ({ url, namespace, log, timeoutMs = DEFAULT_TIMEOUT_M
         // A subscriber waits for Redis instead of failing: nobody awaits its commands.
         subscriber = watched(
           new Redis(url, {
-            ...options,
+            ...OPTIONS,
             enableOfflineQueue: true,
-            maxRetriesPerRequest: null,
-            commandTimeout: undefined
+            maxRetriesPerRequest: null
           }),
           log
         )
@@ -92,32 +101,20 @@ export const createCache = ({ url, namespace, log, timeoutMs = DEFAULT_TIMEOUT_M
 }
 
 /**
- * A connection for commands a `Cache` has not: every command fails after `timeoutMs`, or at once while Redis is away.
- * Commands of one tick travel together.
+ * A connection for commands a `Cache` has not: they fail at once while Redis is away, and it is for the caller to wait no
+ * longer than `REDIS_CALL_MS` for them. Commands of one tick travel together.
  */
-export const createRedis = ({
-  url,
-  log,
-  timeoutMs = DEFAULT_TIMEOUT_MS
-}: Omit<CacheOptions, 'namespace'>): Redis =>
-  watched(new Redis(url, { ...boundedOptions(timeoutMs), enableAutoPipelining: true }), log)
+export const createRedis = ({ url, log }: Pick<CacheOptions, 'url' | 'log'>): Redis =>
+  watched(new Redis(url, { ...OPTIONS, enableAutoPipelining: true }), log)
 
-const boundedOptions = (timeoutMs: number) => ({
+const OPTIONS = {
   lazyConnect: true,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
-  commandTimeout: timeoutMs,
   connectTimeout: 2_000,
+  socketTimeout: SILENCE_MS,
   retryStrategy: (attempt: number) => Math.min(RECONNECT_MAX_MS, 100 * attempt)
-})
-
-const orUndefined = async <T>(call: () => Promise<T>): Promise<T | undefined> => {
-  try {
-    return await call()
-  } catch {
-    return undefined // away or slow: a miss by contract; `watched` has logged the outage once
-  }
-}
+} as const
 
 const parsed = <T>(text: string | null | undefined): T | undefined => {
   if (text === null || text === undefined) return undefined
