@@ -1,3 +1,5 @@
+import { MAX_RECORD_DEPTH } from '@sluice/shared/envelope'
+
 /** Every limit of the gateway, in one place; `docs/gateway.md` repeats them for the people who send to us. */
 
 /** Larger bodies are 413, chunked ones too: counted while they arrive, never trusted to Content-Length. Inflated too. */
@@ -13,10 +15,8 @@ export const MAX_MEMBERS = 5_000
 /** Of a form, the groups their brackets name included; PHP takes 1,000. */
 export const MAX_FIELDS = 5_000
 
-/** No offer is nested this deep, and a reader that recurses should not have to find out. */
-export const MAX_DEPTH = 64
 /** Of a whole body, wrapper included; deeper ones are not even parsed. */
-export const MAX_BODY_DEPTH = 2 * MAX_DEPTH
+export const MAX_BODY_DEPTH = 2 * MAX_RECORD_DEPTH
 
 /**
  * From the last byte of the body to the answer, in all (some senders give up after 1 s): confirm ≤ 450, 200 kept for the

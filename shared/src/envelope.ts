@@ -23,6 +23,12 @@ export const MAX_ID_LENGTH = 255
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f]/
 
+/**
+ * How many objects and lists may enclose a value of a record, the record included: deeper than any format needs, shallow
+ * enough for every reader that recurses. A webhook with a deeper record is refused, a feed's deeper record rejected.
+ */
+export const MAX_RECORD_DEPTH = 32
+
 /** Whether a text survives headers, columns and a person's eyes as an id: no control character, no half a surrogate. */
 export const isExternalId = (text: string): boolean =>
   text.length <= MAX_ID_LENGTH && text.trim() !== '' && text.isWellFormed() && !CONTROL.test(text)

@@ -1,5 +1,6 @@
+import { MAX_RECORD_DEPTH } from '@sluice/shared/envelope'
 import { Refusal } from '../errors.ts'
-import { MAX_DEPTH, MAX_FIELDS } from '../limits.ts'
+import { MAX_FIELDS } from '../limits.ts'
 import { decoderOf } from './charset.ts'
 
 /** A form as JSON: text, lists and groups. */
@@ -81,10 +82,13 @@ const hexDigit = (byte: number | undefined): number => {
 const stepsOf = (name: string): string[] => {
   const open = name.indexOf('[')
   if (open <= 0 || !name.endsWith(']')) return [name]
-  const groups = name.slice(open + 1, -1).split('][', MAX_DEPTH)
+  const groups = name.slice(open + 1, -1).split('][', MAX_RECORD_DEPTH)
   if (groups.some((group) => group.includes('[') || group.includes(']'))) return [name]
-  if (groups.length >= MAX_DEPTH) {
-    throw new Refusal('RECORD_TOO_DEEP', `A field of the form is nested deeper than ${MAX_DEPTH} levels.`)
+  if (groups.length >= MAX_RECORD_DEPTH) {
+    throw new Refusal(
+      'RECORD_TOO_DEEP',
+      `A field of the form is nested deeper than ${MAX_RECORD_DEPTH} levels.`
+    )
   }
   return [name.slice(0, open), ...groups]
 }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { MAX_RECORD_DEPTH } from '@sluice/shared/envelope'
+import { findFormat } from '@sluice/shared/formats'
 import { Refusal } from '../errors.ts'
 import { MAX_RECORDS } from '../limits.ts'
 import { readBody } from './index.ts'
@@ -16,6 +18,22 @@ const refusalOf = (body: string | Buffer): Refusal => {
     throw thrown
   }
   throw new Error('it was not refused')
+}
+
+/** A record with an id, and under `x` so many levels. */
+const NESTED: Readonly<Record<string, (levels: number) => string>> = {
+  'application/json': (levels) => `{"id":"a","x":${'{"x":'.repeat(levels)}1${'}'.repeat(levels)}}`,
+  'application/xml': (levels) => `<r><id>a</id><x>${'<x>'.repeat(levels)}1${'</x>'.repeat(levels)}</x></r>`,
+  'application/x-www-form-urlencoded': (levels) => `id=a&x${'[x]'.repeat(levels)}=1`
+}
+/** Whether the worker would reject it for its depth, whatever else is wrong with it. */
+const isTooDeepForTheWorker = (record: unknown): boolean => {
+  try {
+    findFormat('sluice')?.toChange(record, { timeZone: 'UTC' })
+  } catch (thrown) {
+    return thrown instanceof Error && thrown.message.includes('nested deeper')
+  }
+  return false
 }
 
 const records = (count: number): string => JSON.stringify(Array.from({ length: count }, (_, id) => ({ id })))
@@ -84,11 +102,25 @@ describe('a JSON body', () => {
     [`{"id":"${'x'.repeat(256)}"}`, 'RECORD_ID_INVALID'],
     ['{"id":"a","meta":{"updatedAt":"soon"}}', 'FACT_AT_INVALID'],
     ['{"id":"a","meta":{"updatedAt":{}}}', 'FACT_AT_INVALID'],
-    [`{"id":"a","x":${'['.repeat(64)}${']'.repeat(64)}}`, 'RECORD_TOO_DEEP'],
     [`{"id":"a","x":${'['.repeat(400_000)}${']'.repeat(400_000)}}`, 'RECORD_TOO_DEEP']
   ])('refuses %.60s with %s', (body, code) => {
     expect(refusalOf(body).code).toBe(code)
   })
+
+  it.each(['application/json', 'application/xml', 'application/x-www-form-urlencoded'])(
+    '%s: what it takes is as deep as the worker takes, and not one level deeper',
+    (type) => {
+      const read = (depth: number): unknown => {
+        const body = Buffer.from(NESTED[type]?.(depth - 1) ?? '')
+        const found = readBody({ headers: { 'content-type': type }, body }, { timeZone: 'UTC' }, PATHS)
+        return JSON.parse(found.records[0]?.body.toString() ?? '')
+      }
+      expect(isTooDeepForTheWorker(read(MAX_RECORD_DEPTH))).toBe(false)
+      expect(() => read(MAX_RECORD_DEPTH + 1)).toThrow(expect.objectContaining({ code: 'RECORD_TOO_DEEP' }))
+      const deeper = JSON.parse(NESTED['application/json']?.(MAX_RECORD_DEPTH) ?? '') as unknown
+      expect(isTooDeepForTheWorker(deeper)).toBe(true)
+    }
+  )
 
   it('takes as many records as it says and not one more', () => {
     expect(split(records(MAX_RECORDS))).toHaveLength(MAX_RECORDS)

@@ -1,5 +1,6 @@
+import { MAX_RECORD_DEPTH } from '@sluice/shared/envelope'
 import { Refusal } from '../errors.ts'
-import { MAX_BODY_DEPTH, MAX_DEPTH, MAX_MEMBERS, MAX_RECORDS, MAX_VALUES } from '../limits.ts'
+import { MAX_BODY_DEPTH, MAX_MEMBERS, MAX_RECORDS, MAX_VALUES } from '../limits.ts'
 import { findJsonFault, placeOf, type JsonFault } from './json-fault.ts'
 import { passedLimit, skipSpace, sliceJson } from './json-slices.ts'
 import type { FoundRecord } from './record.ts'
@@ -41,7 +42,7 @@ const assertBounded = (bytes: Buffer): void => {
     case undefined:
       return
     case 'depth':
-      throw new Refusal('RECORD_TOO_DEEP', `The body is nested much deeper than ${MAX_DEPTH} levels.`)
+      throw new Refusal('RECORD_TOO_DEEP', `The body is nested much deeper than ${MAX_RECORD_DEPTH} levels.`)
     case 'members':
       throw tooManyValues(`An object or list in the body holds more than ${MAX_MEMBERS} values`)
     case 'values':

@@ -1,9 +1,8 @@
-import { isExternalId, MAX_ID_LENGTH } from '@sluice/shared/envelope'
+import { isExternalId, MAX_ID_LENGTH, MAX_RECORD_DEPTH } from '@sluice/shared/envelope'
 import { RecordError } from '@sluice/shared/errors'
 import { valueAt, type Format } from '@sluice/shared/formats'
 import { toMicros, type Micros } from '@sluice/shared/time'
 import { Refusal } from '../errors.ts'
-import { MAX_DEPTH } from '../limits.ts'
 import { sliceAt } from './json-slices.ts'
 
 /** One record of a body as JSON, however the body was written. */
@@ -38,10 +37,14 @@ export const toRecord = (
   if (typeof record !== 'object' || record === null || Array.isArray(record)) {
     throw new Refusal('RECORD_NOT_OBJECT', `Record ${index} is not an object.`, { index })
   }
-  if (depth > MAX_DEPTH) {
-    throw new Refusal('RECORD_TOO_DEEP', `Record ${index} is nested deeper than ${MAX_DEPTH} levels.`, {
-      index
-    })
+  if (depth > MAX_RECORD_DEPTH) {
+    throw new Refusal(
+      'RECORD_TOO_DEEP',
+      `Record ${index} is nested deeper than ${MAX_RECORD_DEPTH} levels.`,
+      {
+        index
+      }
+    )
   }
   const externalId = idOf(record, bytes, index, paths.id)
   const factAt = factAtOf(record, index, paths, timeZone)

@@ -1,8 +1,9 @@
+import { MAX_RECORD_DEPTH } from '@sluice/shared/envelope'
 import { RecordError } from '@sluice/shared/errors'
 import type { Format } from '@sluice/shared/formats'
 import { declaredCharset, parseXmlDocument, type XmlObject, type XmlValue } from '@sluice/shared/records'
 import { Refusal } from '../errors.ts'
-import { MAX_DEPTH, MAX_MEMBERS, MAX_VALUES } from '../limits.ts'
+import { MAX_MEMBERS, MAX_VALUES } from '../limits.ts'
 import { markedCharset, toUtf8 } from './charset.ts'
 import { ACKNOWLEDGEMENT, mayBeOutboundMessage, OUTBOUND_MESSAGE_PATH, type BodyReply } from './salesforce.ts'
 import { noRecordsAt } from './wrapper.ts'
@@ -59,9 +60,13 @@ const toRefusal = (cause: RecordError): Refusal => {
     case 'RECORD_TOO_MANY_VALUES':
       return new Refusal('VALUES_TOO_MANY', `${cause.message}; send fewer records a request.`, { cause })
     case 'RECORD_TOO_DEEP':
-      return new Refusal('RECORD_TOO_DEEP', `The body is nested much deeper than ${MAX_DEPTH} levels.`, {
-        cause
-      })
+      return new Refusal(
+        'RECORD_TOO_DEEP',
+        `The body is nested much deeper than ${MAX_RECORD_DEPTH} levels.`,
+        {
+          cause
+        }
+      )
     default:
       return new Refusal('BODY_MALFORMED', 'The body is not well-formed XML.', { cause })
   }

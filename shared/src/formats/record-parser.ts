@@ -1,12 +1,11 @@
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { MAX_RECORD_DEPTH } from '../envelope.ts'
 import { RecordError } from '../errors.ts'
 import { createConvert, type ConvertOptions } from './convert.ts'
 import { pointerStep, toNode, type SchemaNode } from './json-schema.ts'
 import { problemsOf } from './problems.ts'
 
-/** Deeper than any format needs, shallow enough for every recursive reader after us. */
-const MAX_DEPTH = 32
 /** A rejection names this many problems; a vendor fixes them together. */
 const MAX_PROBLEMS = 5
 
@@ -55,7 +54,9 @@ export const assertSound = (record: unknown): void => {
   look(record, undefined, undefined)
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { value, name, within, depth } = next
-    if (depth === MAX_DEPTH) throw wrong(pathOf(name, within), `it is nested deeper than ${MAX_DEPTH} levels`)
+    if (depth === MAX_RECORD_DEPTH) {
+      throw wrong(pathOf(name, within), `it is nested deeper than ${MAX_RECORD_DEPTH} levels`)
+    }
     if (Array.isArray(value)) {
       for (const [index, inner] of value.entries()) look(inner, index, next)
       continue
