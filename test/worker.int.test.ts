@@ -1,4 +1,3 @@
-import { connect } from 'amqplib'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { toReplay } from '@sluice/shared/replay'
@@ -41,21 +40,6 @@ const withNul: typeof toMessage = (envelope, source) => {
   const { fact } = message.meaning
   const units = { ...flatUnits(fact), privateRemarks: 'a\u0000b' }
   return { ...message, meaning: { fact: { ...fact, change: { kind: 'upsert', units } } } }
-}
-
-/** Takes every message of a queue and gives it back, `times` times: what a crashing worker looks like to the broker. */
-const crashOver = async (queue: string, times: number): Promise<void> => {
-  const connection = await connect(shop.broker.url)
-  const channel = await connection.createChannel()
-  for (let n = 0; n < times; n++) {
-    await waitFor('a message to crash over', async () => {
-      const message = await channel.get(queue)
-      if (message === false) return false
-      channel.nack(message, false, true)
-      return true
-    })
-  }
-  await connection.close()
 }
 
 beforeAll(async () => {
@@ -409,7 +393,7 @@ describe('a bug', () => {
 describe('a delivery that came back too often', () => {
   test('goes through quarantine, alone, and is applied there', async () => {
     await shop.send(shop.hook('q.1', flat('q1'), 10))
-    await crashOver(shop.broker.topology.queues.webhook, 3)
+    await shop.broker.crashOver(shop.broker.topology.queues.webhook, 3)
     const worker = await shop.startProcess()
     workers.push(worker)
     await shop.waitForOutcomes('q.1')
@@ -431,7 +415,7 @@ describe('a delivery that came back too often', () => {
       exchange: shop.broker.topology.exchanges.requeue,
       routingKey: 'record.quarantine'
     })
-    await crashOver(shop.broker.topology.queues.quarantine, 4)
+    await shop.broker.crashOver(shop.broker.topology.queues.quarantine, 4)
     await start()
     const letter = await waitFor('the dead letter', async () =>
       (await deadLetters()).find(({ messageId }) => messageId === 'k.1')
@@ -449,7 +433,7 @@ describe('a delivery that came back too often', () => {
     const { exchanges, queues } = shop.broker.topology
     const message = shop.feed(7, 0, flat('k2'), 10)
     await shop.send({ ...message, exchange: exchanges.requeue, routingKey: 'record.quarantine' })
-    await crashOver(queues.quarantine, 4)
+    await shop.broker.crashOver(queues.quarantine, 4)
     await start()
     await waitFor('the books', async () => (await shop.feedOutcomes())['k2'] === 'dead')
     expect(await settledOutcomes(shop.database.db.sql, '7')).toMatchObject({ dead: 1 })

@@ -75,6 +75,15 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   rejected: 'a consumer rejected it'
 }
 
+/** The headers of a fault that somebody else found, for a copy that leaves without the broker's own. */
+export const headersOfFault = (fault: Fault): Record<string, string> => ({
+  'fault-class': fault.class,
+  'fault-code': fault.code,
+  'fault-message': firstBytes(fault.message, MAX_MESSAGE_BYTES),
+  ...(fault.at === undefined ? {} : { 'fault-at': fault.at }),
+  ...(fault.firstSeen === undefined ? {} : { 'first-seen': fault.firstSeen })
+})
+
 /** The headers without what a failure wrote: a replay starts afresh. */
 export const withoutFaultHeaders = <T>(headers: Readonly<Record<string, T>>): Record<string, T> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !FAULT_HEADER.test(name)))

@@ -45,6 +45,7 @@ describe('routing', () => {
     [exchanges.requeue, '5s.webhook', queues.webhook],
     [exchanges.requeue, 'replay.feed', queues.feed],
     [exchanges.requeue, '0.quarantine', queues.quarantine],
+    [exchanges.requeue, '10m.dead', queues.dead],
     ...RETRY_STEPS.map(({ name }) => [exchanges.retry, `${name}.feed`, `test.retry.${name}.v1`])
   ])('%s %s goes to %s alone', (exchange, key, queue) => expect(queuesFor(exchange, key)).toEqual([queue]))
 

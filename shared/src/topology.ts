@@ -129,6 +129,8 @@ export const createTopology = (namespace: string = DEFAULT_NAMESPACE): Topology 
         routingKey: `${step.name}.*`
       })),
       { exchange: exchanges.dead, queue: queues.dead, routingKey: '' },
+      // A letter that could not be stored comes back from the ladder, past the show-case.
+      { exchange: exchanges.requeue, queue: queues.dead, routingKey: '*.dead' },
       { exchange: exchanges.dead, queue: queues.recent, routingKey: '' }
     ]
   }

@@ -4,6 +4,7 @@ import { applyTopology } from '@sluice/shared/broker'
 import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { createLogger } from '@sluice/shared/log'
 import { createTopology, type Topology } from '@sluice/shared/topology'
+import { waitFor } from './process.ts'
 
 /** The broker all tests share; each keeps to a namespace of its own. */
 export const RABBITMQ_URL = process.env.RABBITMQ_URL ?? 'amqp://guest:guest@127.0.0.1:5672'
@@ -21,6 +22,8 @@ export interface TestBroker {
   peek: (queue: string, limit?: number) => Promise<GetMessage[]>
   /** Up to `limit` messages, taken out. */
   take: (queue: string, limit?: number) => Promise<GetMessage[]>
+  /** Takes a message and gives it back, `times` times: what a crashing worker looks like to the broker. */
+  crashOver: (queue: string, times: number) => Promise<void>
   /** A small message to the records exchange. */
   message: (id: string | number, routingKey?: string) => OutgoingMessage
   /** A durable quorum queue of the test's own in the namespace; returns its name. */
@@ -66,6 +69,17 @@ export const createTestBroker = async (url = RABBITMQ_URL): Promise<TestBroker> 
     // The closing channel gives back what it has not settled.
     peek: (queue, limit = DEFAULT_LIMIT) => get(queue, limit),
     take: (queue, limit = DEFAULT_LIMIT) => get(queue, limit, (channel, message) => channel.ack(message)),
+    crashOver: (queue, times) =>
+      onChannel(url, async (channel) => {
+        for (let n = 0; n < times; n++) {
+          await waitFor('a message to crash over', async () => {
+            const message = await channel.get(queue)
+            if (message === false) return false
+            channel.nack(message, false, true)
+            return true
+          })
+        }
+      }),
     message: (id, routingKey = 'webhook.test') => ({
       exchange: topology.exchanges.records,
       routingKey,

@@ -1,13 +1,14 @@
 import type { Delivery } from '@sluice/shared/broker'
 import { fromMessage, type Envelope } from '@sluice/shared/envelope'
 import { DependencyError, toError } from '@sluice/shared/errors'
-import { brokerFaultOf, faultOf } from '@sluice/shared/fault'
 import type { Logger } from '@sluice/shared/log'
 import type { Reporter } from '@sluice/shared/sentry'
 import type { Db } from '@sluice/prisma/client'
 import { insertDeadLetters, type NewDeadLetter } from '@sluice/prisma/tables/dead-letters'
+import { deathOf } from './death.ts'
 import { decide } from './decide.ts'
 import { toLedger, writeLedger, type Entry } from './ledger.ts'
+import type { Retries } from './retries.ts'
 import { entryOf } from './settle.ts'
 import type { Sources } from './sources.ts'
 import type { Held, Work } from './work.ts'
@@ -15,15 +16,16 @@ import type { Held, Work } from './work.ts'
 export interface DeadLetterWorkDeps {
   db: Db
   sources: Sources
+  retries: Pick<Retries, 'postpone'>
   reporter: Reporter
   log: Logger
 }
 
-/** A letter that even its row cannot take is looked at again after this long; nothing is ever dropped from the dead. */
+/** A letter that cannot even be postponed is looked at again after this long; nothing is ever dropped from the dead. */
 const AGAIN_MS = 30_000
 
 /** Drains the queue of the dead into `dead_letters`, where they are listed and replayed, and notes it in the books. */
-export const createDeadLetterWork = ({ db, sources, reporter, log }: DeadLetterWorkDeps): Work => {
+export const createDeadLetterWork = ({ db, sources, retries, reporter, log }: DeadLetterWorkDeps): Work => {
   const store = async (batch: readonly Delivery[], withBooks: boolean): Promise<void> => {
     const entries = withBooks ? await entriesOf(batch, sources) : []
     await db.transaction(async (tx) => {
@@ -63,10 +65,16 @@ export const createDeadLetterWork = ({ db, sources, reporter, log }: DeadLetterW
     } catch (thrown) {
       if (decide(toError(thrown), { isAlone }).do === 'hold') throw thrown
       const { messageId } = delivery.properties
-      log.error({ err: toError(thrown), messageId }, 'dead letter could not be stored')
+      log.error({ err: toError(thrown), messageId }, 'dead letter could not be stored, postponed')
       reporter.captureError(thrown, { messageId })
-      setTimeout(() => delivery.settle('requeue'), AGAIN_MS).unref()
+      void postpone(delivery)
     }
+  }
+
+  /** To where it holds no place of the lane's, or a hundred of its kind would keep all others from being stored. */
+  const postpone = async (delivery: Delivery): Promise<void> => {
+    if (await retries.postpone(delivery)) delivery.settle('ack')
+    else setTimeout(() => delivery.settle('requeue'), AGAIN_MS).unref()
   }
 
   return async (batch, { isAlone = false } = {}): Promise<Held | undefined> => {
@@ -87,10 +95,10 @@ export const createDeadLetterWork = ({ db, sources, reporter, log }: DeadLetterW
 }
 
 /** The row of a dead message. Pure; takes any message, however damaged. */
-const toDeadLetter = ({ body, properties, routingKey }: Delivery): NewDeadLetter => {
+const toDeadLetter = (delivery: Delivery): NewDeadLetter => {
+  const { body, properties, routingKey } = delivery
   const headers = properties.headers ?? {}
-  // The broker's word is the newer one: our own copies leave without its headers.
-  const fault = brokerFaultOf(headers) ?? faultOf(headers)
+  const fault = deathOf(delivery)
   const firstSeenAt = dateOf(fault?.firstSeen)
   return {
     routingKey,

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PublishError, withoutBrokerHeaders, type Delivery, type Publisher } from '@sluice/shared/broker'
 import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { toError } from '@sluice/shared/errors'
-import { toFaultHeaders } from '@sluice/shared/fault'
+import { headersOfFault, toFaultHeaders } from '@sluice/shared/fault'
 import type { Logger } from '@sluice/shared/log'
 import type { Topology } from '@sluice/shared/topology'
+import { deathOf, POSTPONED_KEY } from './death.ts'
 
 /**
  * Sends a copy of a delivery somewhere else. Each resolves to true once the broker has confirmed the copy – only then
@@ -20,6 +21,8 @@ export interface Retries {
   ) => Promise<boolean>
   bury: (delivery: Delivery, error: Error) => Promise<boolean>
   quarantine: (delivery: Delivery) => Promise<boolean>
+  /** A dead letter that could not be stored, to a step of the ladder, from where it returns to the dead. */
+  postpone: (delivery: Delivery) => Promise<boolean>
   /** Gives up waiting for the broker: what is not confirmed stays unacknowledged and comes again. */
   stop: () => void
 }
@@ -36,7 +39,12 @@ export const createRetries = ({ publisher, topology: { exchanges }, log }: Retri
   const stopping = new AbortController()
   const { signal } = stopping
 
-  const send = async (delivery: Delivery, message: OutgoingMessage): Promise<boolean> => {
+  const send = async (
+    delivery: Delivery,
+    message: OutgoingMessage,
+    /** Nobody buries the dead: from their own queue the broker would drop them. */
+    unsendable: 'discard' | 'keep' = 'discard'
+  ): Promise<boolean> => {
     for (let failures = 0; !delivery.isLost && !signal.aborted; failures++) {
       try {
         await publisher.publish(message, { wait: true, signal })
@@ -46,11 +54,8 @@ export const createRetries = ({ publisher, topology: { exchanges }, log }: Retri
         if (!(thrown instanceof PublishError) && !signal.aborted) {
           // Headers that came in and do not go out: no attempt of ours will change that.
           const { messageId } = properties
-          log.error(
-            { err: toError(thrown), exchange, messageId },
-            'copy cannot be sent, the broker buries the original'
-          )
-          delivery.settle('discard')
+          log.error({ err: toError(thrown), exchange, messageId, unsendable }, 'copy cannot be sent')
+          if (unsendable === 'discard') delivery.settle('discard')
           return false
         }
         log[failures === 0 ? 'warn' : 'debug'](
@@ -83,6 +88,11 @@ export const createRetries = ({ publisher, topology: { exchanges }, log }: Retri
         )
       ),
     quarantine: (delivery) => send(delivery, copyOf(delivery, exchanges.requeue, 'record.quarantine', {})),
+    postpone: (delivery) => {
+      const fault = deathOf(delivery)
+      const said = fault === undefined ? {} : headersOfFault(fault)
+      return send(delivery, copyOf(delivery, exchanges.retry, POSTPONED_KEY, said), 'keep')
+    },
     stop: () => stopping.abort()
   }
 }

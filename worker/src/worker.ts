@@ -112,7 +112,7 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
       {
         session: consuming,
         circuit,
-        work: createDeadLetterWork({ db: sharedDb, sources, reporter, log }),
+        work: createDeadLetterWork({ db: sharedDb, sources, retries, reporter, log }),
         log
       }
     )
