@@ -28,7 +28,8 @@ export interface GatewayOptions {
 export interface House {
   startGateway: (options?: GatewayOptions) => Promise<GatewayProcess>
   startScheduler: (nodeOptions?: readonly string[]) => Promise<Running>
-  startWorker: (env?: Record<string, string>) => Promise<Running>
+  /** `preload`: modules loaded before its own, as for a gateway. */
+  startWorker: (env?: Record<string, string>, preload?: readonly string[]) => Promise<Running>
   /** Stops whatever still runs; throws if one of them did not exit with 0 (unless it was killed on purpose). */
   stop: () => Promise<void>
 }
@@ -80,7 +81,12 @@ export const createHouse = async (options: HouseOptions): Promise<House> => {
       return { ...service, url: `http://127.0.0.1:${port}` }
     },
     startScheduler: (nodeOptions = []) => start('scheduler', {}, nodeOptions),
-    startWorker: (env = {}) => start('worker', env),
+    startWorker: (env = {}, preload = []) =>
+      start(
+        'worker',
+        env,
+        preload.flatMap((module) => ['--import', module])
+      ),
     stop: async () => {
       const ends = await Promise.all(running.map(async (service) => ({ service, end: await service.stop() })))
       await rm(spool, { recursive: true, force: true })

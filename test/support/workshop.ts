@@ -31,7 +31,7 @@ export interface Workshop {
   /** What the books say of webhook messages, by message id. */
   outcomes: () => Promise<Record<string, Outcome>>
   /** A worker as a process of its own; see `sumOf` for what its batches say. */
-  startProcess: (env?: Record<string, string>) => Promise<Running>
+  startProcess: (env?: Record<string, string>, preload?: readonly string[]) => Promise<Running>
   /** What the books say of feed records, by external id. */
   feedOutcomes: () => Promise<Record<string, Outcome>>
   waitForOutcomes: (...messageIds: readonly string[]) => Promise<Record<string, Outcome>>
@@ -63,12 +63,13 @@ export const flat = (id: string, amount: string | number = 185_000): HookRecord 
 export interface WorkshopOptions {
   /** A private one, to be stopped. */
   database?: TestDatabase
+  rabbitUrl?: string
   redisUrl?: string
 }
 
 export const createWorkshop = async (options: WorkshopOptions = {}): Promise<Workshop> => {
   const database = options.database ?? (await createDatabase())
-  const broker = await createTestBroker()
+  const broker = await createTestBroker(options.rabbitUrl)
   const log = createLogger({ service: 'test', level: process.env.TEST_LOG ?? 'silent' })
   const session = createSession({ url: broker.url, name: 'test.publish', log })
   const publisher = createPublisher(session, { log })
@@ -138,7 +139,7 @@ export const createWorkshop = async (options: WorkshopOptions = {}): Promise<Wor
     broker,
     publisher,
     env,
-    startProcess: (more) => house.startWorker(more),
+    startProcess: (more, preload) => house.startWorker(more, preload),
     startWorker: async ({ env: more = {}, ...given } = {}) => {
       const { healthPort, stoppers } = await startWorker({
         config: loadWorkerConfig({ ...env, ...more }),

@@ -1,0 +1,56 @@
+import { createDb } from '@sluice/prisma/client'
+import { migrate } from '@sluice/prisma/migrate'
+import { startPrivatePostgres, type PrivatePostgres } from '../support/postgres.ts'
+import { startPrivateRabbit, type PrivateRabbit } from '../support/rabbit.ts'
+import { startPrivateRedis, type PrivateRedis } from '../support/redis.ts'
+import { createWorkshop, type Workshop } from '../support/workshop.ts'
+import type { Running } from './_drill.ts'
+
+/** A worker's surroundings on private services: everything in it may be stopped, killed and frozen. */
+export interface WorkerHouse {
+  shop: Workshop
+  rabbit: PrivateRabbit
+  postgres: PrivatePostgres
+  redis: PrivateRedis
+  /** One number that a statement counts. */
+  count: (sql: string) => Promise<number>
+}
+
+export const createWorkerHouse = async (drill: Pick<Running, 'cleanup'>): Promise<WorkerHouse> => {
+  const [rabbit, postgres, redis] = await Promise.all([
+    startPrivateRabbit(),
+    startPrivatePostgres(),
+    startPrivateRedis()
+  ])
+  drill.cleanup(() => Promise.all([rabbit.remove(), postgres.remove(), redis.stop()]))
+  const url = postgres.url.replace(/\/postgres$/, '/house')
+  await migrate({ url })
+  const db = createDb({ url, poolSize: 2, applicationName: 'drill' })
+  const shop = await createWorkshop({
+    database: { url, name: 'house', db, open: () => db, drop: () => db.close() },
+    rabbitUrl: rabbit.url,
+    redisUrl: redis.url
+  })
+  drill.cleanup(() => shop.remove())
+  return {
+    shop,
+    rabbit,
+    postgres,
+    redis,
+    count: async (sql) => {
+      const [row] = await shop.query<{ count: number }>(`SELECT count(*)::int AS count ${sql}`)
+      return row?.count ?? 0
+    }
+  }
+}
+
+/** Faults that are loaded into a process before its own modules. */
+export const FAULT = {
+  buggyMapping: new URL('sabotage/buggy-mapping.ts', import.meta.url).pathname,
+  deadlyRecord: new URL('sabotage/deadly-record.ts', import.meta.url).pathname
+} as const
+
+export const SABOTAGE = {
+  markEarly: new URL('sabotage/mark-early.ts', import.meta.url).pathname,
+  noQuarantine: new URL('sabotage/no-quarantine.ts', import.meta.url).pathname
+} as const
