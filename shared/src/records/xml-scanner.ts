@@ -252,6 +252,7 @@ export class XmlScanner implements TagListener {
       firstNested: undefined
     }
     this.#collected = collected
+    this.#watchText()
     this.#tokenizer.keepFrom = tag.start
     this.#tokenizer.told =
       collected.parent === undefined ? [collected.name] : [collected.name, collected.parent]

@@ -319,6 +319,43 @@ describe('damage costs its record and nothing behind it', () => {
   })
 })
 
+describe('the time of the file beside the records', () => {
+  const selector: XmlRecords = { ...OFFERS, generatedAt: ['root', 'at'] }
+  const at = '<at>2026</at>'
+  const unclosed = '<offer><id>0</id>'
+
+  test.each([
+    ['before them', feed(at, A, Z)],
+    ['between them', feed(A, at, Z)],
+    ['behind them', feed(A, Z, at)]
+  ])('%s: its text is no stray text', (_name, xml) => {
+    expect(read(xml, selector)).toEqual({
+      ...sound,
+      records: [{ id: '1' }, { id: '9' }],
+      generatedAt: ['2026']
+    })
+  })
+
+  test('read again behind damage: its text is no stray text', () => {
+    const xml = feed(unclosed, A, at, Z)
+    expect(read(xml, selector)).toEqual({
+      ...sound,
+      records: [{ id: '1' }, { id: '9' }],
+      malformed: [`RECORD_NOT_CLOSED@${xml.indexOf(unclosed)}`],
+      generatedAt: ['2026']
+    })
+  })
+
+  test.each([
+    ['before it', feed('oops', at, A)],
+    ['behind it', feed(at, 'oops', A)],
+    ['behind an empty one', feed('<at/>', 'oops', A)],
+    ['behind one read again', feed(unclosed, A, at, 'oops')]
+  ])('text %s is stray all the same', (_name, xml) => {
+    expect(read(xml, selector)).toMatchObject({ fault: 'FEED_STRUCTURE' })
+  })
+})
+
 describe('what is wrong with the document', () => {
   test.each([
     ['empty', '', 'FEED_EMPTY'],
