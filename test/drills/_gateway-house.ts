@@ -22,6 +22,8 @@ export interface GatewayHouse {
   db: Db
   rabbit: PrivateRabbit
   topology: Topology
+  /** What the secrets of its sources are sealed with. */
+  masterKey: string
   /** Ready to accept. */
   startGateway: (options?: GatewayOptions) => Promise<GatewayProcess>
   /** A webhook of format `sluice` with an API key; headers to send with. */
@@ -76,6 +78,7 @@ export const createGatewayHouse = async (drill: Pick<Running, 'cleanup'>): Promi
     db,
     rabbit,
     topology,
+    masterKey,
     startGateway: async (options) => {
       const gateway = await house.startGateway(options)
       await waitFor('the gateway to be ready', async () => (await fetch(`${gateway.url}/readyz`)).ok)

@@ -54,7 +54,8 @@ export const createHouse = async (options: HouseOptions): Promise<House> => {
   const start = async (
     room: string,
     env: Record<string, string> = {},
-    nodeOptions: readonly string[] = []
+    nodeOptions: readonly string[] = [],
+    isUp: (service: Running) => boolean | Promise<boolean> = hasStarted
   ): Promise<Running> => {
     const [node, ...args] = NODE
     const service = run(node, [...nodeOptions, ...args, `${room}/src/main.ts`], {
@@ -65,20 +66,23 @@ export const createHouse = async (options: HouseOptions): Promise<House> => {
     await waitFor(`the ${room} to start`, async () => {
       const ended = await Promise.race([service.exit, Promise.resolve(undefined)])
       if (ended !== undefined) throw new Error(`the ${room} ended:\n${service.output()}`)
-      return service.lines().some((line) => line['msg'] === 'started')
+      return isUp(service)
     })
     return service
   }
+  const hasStarted = (service: Running): boolean => service.lines().some((line) => line['msg'] === 'started')
 
   return {
     startGateway: async ({ env = {}, preload = [] } = {}) => {
       const port = await freePort()
+      const url = `http://127.0.0.1:${port}`
       const service = await start(
         'gateway',
         { GATEWAY_HOST: '127.0.0.1', GATEWAY_PORT: String(port), ...env },
-        preload.flatMap((module) => ['--import', module])
+        preload.flatMap((module) => ['--import', module]),
+        async () => (await fetch(`${url}/livez`)).ok // one that logs only errors does not say that it has started
       )
-      return { ...service, url: `http://127.0.0.1:${port}` }
+      return { ...service, url }
     },
     startScheduler: (nodeOptions = []) => start('scheduler', {}, nodeOptions),
     startWorker: (env = {}, preload = []) =>
