@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { listApiKeys, revokeApiKey } from '@sluice/prisma/tables/api-keys'
@@ -383,6 +384,21 @@ describe('the gateway', () => {
     ])
     expect(page.headers.get('content-security-policy')).toContain("connect-src 'self'")
     expect((await fetch(`${gateway.url}/docs/js/scalar.js`)).status).toBe(200)
+  })
+
+  it.each([
+    ['expects what nobody here knows', 'Host: x\r\nExpect: a miracle\r\n'],
+    ['expects to be told to go on', 'Host: x\r\nExpect: 100-continue\r\n'],
+    ['does not say which host it is for', '']
+  ])('answers a request that %s, as any other', async (_, headers) => {
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname).setEncoding('utf8')
+    socket.write(
+      `POST /webhooks/crm HTTP/1.1\r\n${headers}X-API-Key: ${crm.key}\r\nContent-Type: application/json\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{"id":"1"}`
+    )
+    let answer = ''
+    for await (const chunk of socket) answer += String(chunk)
+    expect(answer).toMatch(/HTTP\/1\.1 202 Accepted\r\n/)
   })
 
   it('cuts a request that does not arrive, and says so', async () => {

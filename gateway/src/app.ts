@@ -14,6 +14,7 @@ import { answerClientError } from './client-error.ts'
 import { closeConnections } from './close-connections.ts'
 import { createDeliveryId } from './delivery-id.ts'
 import { Refusal } from './errors.ts'
+import { createInHand } from './in-hand.ts'
 import {
   HEADERS_TIMEOUT_MS,
   IDLE_GRACE_MS,
@@ -94,15 +95,23 @@ export const buildApp = async ({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      requireHostHeader: false // Node would answer for us, and say nothing; nobody here asks for it
+    },
     // While closing, what arrives on an open connection is still served (`close-connections.ts`).
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(log, error, socket),
+    clientErrorHandler: (error, socket) => void answerClientError({ log, inHand }, error, socket),
     frameworkErrors: (error, request, reply) => {
       begin(request, reply) // no hook has run: there is no route
       void answerError(error, request, reply)
     }
   })
+
+  const inHand = createInHand(app.server)
+  // What else a sender expects is its own affair; Node would refuse it, and say nothing.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
 
   // Schemas are documentation here. Fastify's validator coerces and strips, and a body is never silently changed.
   app.setValidatorCompiler(() => () => true)

@@ -3,19 +3,30 @@ import type { Socket } from 'node:net'
 import type { Logger } from '@sluice/shared/log'
 import { Refusal, type RefusalCode } from './errors.ts'
 import { createDeliveryId } from './delivery-id.ts'
+import type { InHand } from './in-hand.ts'
 import { problemHeaders, toProblem } from './problem.ts'
 
 /** How long the other side may take to read the answer and hang up. */
 const LINGER_MS = 1_000
 
-/** Answers what never became a request, because it was too slow, too large or not HTTP, and hangs up. */
-export const answerClientError = (
-  log: Logger,
+export interface ClientErrorDeps {
+  log: Logger
+  inHand: InHand
+  lingerMs?: number
+}
+
+/**
+ * Answers what never became a request, because it was too slow, too large or not HTTP, and hangs up; behind the answers
+ * to the requests that came whole before it. Never throws.
+ */
+export const answerClientError = async (
+  { log, inHand, lingerMs = LINGER_MS }: ClientErrorDeps,
   error: { code?: string | undefined },
-  socket: Socket,
-  lingerMs = LINGER_MS
-): void => {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  socket: Socket
+): Promise<void> => {
+  await inHand.answered(socket)
+  // What is broken stays broken: Node says so again with every piece that follows.
+  if (error.code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
   if (!socket.writable) {
     socket.destroy()
     return

@@ -33,6 +33,7 @@ describe('Reapit', () => {
     ['another time', header('1700000001'), BODY],
     ['a digit of the body moved into the time', header('17000000001'), BODY],
     ['another signature', header(TIMESTAMP, `B${SIGNATURE.slice(1)}`), BODY],
+    ['a signature whose spare bits are set', header(TIMESTAMP, SIGNATURE.replace(/.$/, 'x')), BODY],
     ['a cut signature', header(TIMESTAMP, SIGNATURE.slice(1)), BODY],
     ['no parts', { 'x-signature': SIGNATURE }, BODY]
   ])('is refused with %s', (_, headers, body) => {

@@ -36,7 +36,7 @@ export const createReapitScheme = ({
     const content = Buffer.concat([Buffer.from(timestamp, 'latin1'), body])
     return {
       ok: true,
-      isMadeWith: (key) => isSignedByEd25519(key, content, Buffer.from(signature, 'base64url')),
+      isMadeWith: (key) => isSignedByEd25519(key, content, signature, 'base64url'),
       eventId: () => identityOf(body),
       challenge: () => challengeReply(body, PING)
     }

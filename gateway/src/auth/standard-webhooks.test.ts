@@ -142,6 +142,12 @@ describe('Standard Webhooks v1a', () => {
     ['another body', V1A.signature, '{"id":"A-2"}'],
     ['a signature said to be symmetric', V1A.signature.replace('v1a', 'v1'), V1A.body],
     ['a short signature', V1A.signature.slice(0, 40), V1A.body],
+    ['a signature twice in one', `${V1A.signature}${V1A.signature}`, V1A.body],
+    ['a signature with something after it', `${V1A.signature}!`, V1A.body],
+    ['a signature with something in it', V1A.signature.replace('+', '+\0'), V1A.body],
+    ['a signature without padding', V1A.signature.replace(/=+$/, ''), V1A.body],
+    ['a signature in base64url', V1A.signature.replaceAll('+', '-').replaceAll('/', '_'), V1A.body],
+    ['a signature whose spare bits are set', V1A.signature.replace(/.==$/, 'R=='), V1A.body],
     ['zeroes', `v1a,${Buffer.alloc(64).toString('base64')}`, V1A.body],
     [
       'a public key as HMAC key',

@@ -79,5 +79,5 @@ const isSignedByAny = (
 ): boolean => {
   if (signatures.length === 0) return false
   const content = Buffer.concat([start, body])
-  return signatures.some((signature) => isSignedByEd25519(key, content, Buffer.from(signature, 'base64')))
+  return signatures.some((signature) => isSignedByEd25519(key, content, signature, 'base64'))
 }

@@ -140,37 +140,24 @@ const publishedBy = ({ status, headers, text }: WireAnswer): number => {
   return status === 200 && headers['content-type']?.includes('xml') === true ? 1 : 0
 }
 
-/** What leaves the end of a request, or of its connection, to its headers. */
-const FRAMING: ReadonlySet<string> = new Set([
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'expect',
-  'upgrade'
-])
+/** What says where a request ends, and what becomes of its connection. */
+const LENGTH: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding'])
+const CONNECTION: ReadonlySet<string> = new Set([...LENGTH, 'connection', 'expect', 'upgrade'])
 // oxlint-disable-next-line no-control-regex -- control characters are what ends a connection
 const UNSOUND = /[\0-\x08\x0a-\x1f\x7f]/
 
 const toWire = ({ method, path, headers, body }: FuzzRequest): WireRequest => {
-  let head = `${method} ${path} HTTP/1.1\r\n`
-  let isAlone = UNSOUND.test(path)
-  const sent = {
-    host: 'gateway',
-    ...(hasLength(headers) ? {} : { 'content-length': String(body.length) }),
-    ...headers
-  }
-  for (const [name, values] of Object.entries(sent)) {
-    for (const value of [values].flat()) {
-      head += `${name}: ${value}\r\n`
-      isAlone ||= UNSOUND.test(value)
-    }
-    isAlone ||= name in headers && FRAMING.has(name)
-  }
-  return { bytes: Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), body]), isAlone }
+  const names = Object.keys(headers)
+  const isEndless = names.some((name) => LENGTH.has(name))
+  const framing = { host: 'gateway', ...(isEndless ? {} : { 'content-length': String(body.length) }) }
+  const lines = Object.entries({ ...framing, ...headers }).flatMap(([name, values]) =>
+    [values].flat().map((value) => `${name}: ${value}`)
+  )
+  const isAlone =
+    names.some((name) => CONNECTION.has(name)) || [path, ...lines].some((text) => UNSOUND.test(text))
+  const head = [`${method} ${path} HTTP/1.1`, ...lines, '', ''].join('\r\n')
+  return { bytes: Buffer.concat([Buffer.from(head, 'latin1'), body]), isAlone, isEndless }
 }
-
-const hasLength = (headers: FuzzRequest['headers']): boolean =>
-  headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined
 
 /** One source of every scheme. */
 const addSources = async ({ db: { sql }, masterKey }: FuzzHouse): Promise<KnownSender[]> => {

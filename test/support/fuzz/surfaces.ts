@@ -14,6 +14,8 @@ export interface Attempt {
    * is made of the rest. `open`: anything may be wrong with it.
    */
   standing: 'control' | 'proven' | 'open'
+  /** Whether anything of it is other than its sender would send it; damage may hit nothing. */
+  isMutated: boolean
 }
 
 /** A request described by what is done to a valid one; made when it is sent, because signatures hold a time. */
@@ -32,18 +34,19 @@ const bySlug = (senders: readonly KnownSender[], slug: string): KnownSender =>
 
 const offer: Buffer = Buffer.from(OFFER)
 
-const control: fc.Arbitrary<Plan> = fc.nat(1_000).map((who) => (senders) => controlOf(at(senders, who)))
-
 /** Unmutated: who accepts nothing proves nothing by what is refused. */
-export const controlOf = (sender: KnownSender): Attempt => {
+const controlOf = (sender: KnownSender): Attempt => {
   const valid = sender.headersOf(offer, sender.path)
   const headers = { 'content-type': JSON_TYPE, ...valid }
   return {
     request: { method: 'POST', path: sender.path, headers, body: offer },
     proofs: [{ sender, valid, body: offer }],
-    standing: 'control'
+    standing: 'control',
+    isMutated: false
   }
 }
+
+const control: fc.Arbitrary<Plan> = fc.nat(1_000).map((who) => (senders) => controlOf(at(senders, who)))
 
 /** A valid request of one sender, damaged where its proof is. */
 const signatures: fc.Arbitrary<Plan> = fc
@@ -68,7 +71,9 @@ const signatures: fc.Arbitrary<Plan> = fc
     ): Attempt => ({
       request: { method: 'POST', path, headers: { 'content-type': JSON_TYPE, ...changed }, body },
       proofs,
-      standing: 'open'
+      standing: 'open',
+      isMutated:
+        path !== sender.path || !body.equals(offer) || JSON.stringify(changed) !== JSON.stringify(valid)
     })
     if (move === 'body') return send(valid, sender.path, damaged(offer, how))
     if (move === 'resend') return send(valid, stranger.path.split('?')[0]) // what one has proved proves nothing to another
@@ -120,7 +125,8 @@ const headers: fc.Arbitrary<Plan> = fc
         body
       },
       proofs: [{ sender, valid, body }],
-      standing: 'open'
+      standing: 'open',
+      isMutated: method !== 'POST' || tail !== '' || Object.keys(more).length > 0
     }
   })
 
@@ -132,9 +138,9 @@ const contentTypes: fc.Arbitrary<Plan> = fc
     charset: fc.option(fc.constantFrom('utf-8', 'utf-16', 'windows-1251', 'koi8-r', 'gb18030', 'x', '"', '')),
     how: fc.array(damage, { maxLength: 2 })
   })
-  .map(({ body: [, text], type, charset, how }) => (senders) => {
-    const whole = charset === null ? type : `${type}; charset=${charset}`
-    return signed(senders, Buffer.from(text), { 'content-type': how.reduce(damagedText, whole) })
+  .map(({ body: [usual, text], type, charset, how }) => (senders) => {
+    const whole = how.reduce(damagedText, charset === null ? type : `${type}; charset=${charset}`)
+    return { ...signed(senders, Buffer.from(text), { 'content-type': whole }), isMutated: whole !== usual }
   })
 
 /** A signed delivery whose body is damaged, compressed and called something else. */
@@ -150,10 +156,12 @@ const bodies: fc.Arbitrary<Plan> = fc
     let body = how.reduce(damaged, Buffer.from(text))
     if (packed !== '') body = (packed === 'gzip' ? gzipSync : deflateSync)(body, { level: 1 })
     if (packed !== '' && damagePacked !== null) body = damaged(body, damagePacked)
-    return signed(senders, body, {
+    const more = {
       'content-type': type ?? usual,
       ...(packed === '' ? {} : { 'content-encoding': packed })
-    })
+    }
+    const isMutated = (type ?? usual) !== usual || !body.equals(Buffer.from(text))
+    return { ...signed(senders, body, more), isMutated }
   })
 
 /** A proof over the bytes as they come: whatever they are, their sender is known. */
@@ -161,7 +169,7 @@ const signed = (
   senders: readonly KnownSender[],
   body: Buffer,
   more: Readonly<Record<string, string>>
-): Attempt => {
+): Omit<Attempt, 'isMutated'> => {
   const sender = bySlug(senders, 'github')
   const valid = sender.headersOf(body, sender.path)
   return {

@@ -5,8 +5,10 @@ import { createAnswerReader, type WireAnswer } from './answers.ts'
 /** Bytes to send as they are: no client stands between that would mend or refuse them. */
 export interface WireRequest {
   bytes: Buffer
-  /** May end the connection, or make its end unclear: it gets one of its own, closed on our side behind it. */
+  /** May end its connection: it gets one of its own. */
   isAlone: boolean
+  /** Says nothing sound about where it ends: the server may wait for more of it. */
+  isEndless: boolean
 }
 
 /**
@@ -36,44 +38,67 @@ export const createWire = ({
   depth = 16,
   timeoutMs = 20_000
 }: WireOptions): Wire => {
-  const lines = Array.from({ length: connections }, () =>
-    createLine(() => connect({ host, port }), timeoutMs)
-  )
+  const open = (): Socket => connect({ host, port }).setNoDelay()
+  const lines = Array.from({ length: connections }, () => createLine(open, timeoutMs))
+  const idle = [...lines]
+  const together: Job[] = []
+  const alone: Job[] = []
+
+  /** Whoever is at the head of a broken row is suspected of having broken it. */
+  const sendTogether = async (line: Line, jobs: readonly Job[]): Promise<void> => {
+    const answers = await line.exchange(jobs.map(({ request }) => request.bytes))
+    for (const [place, answer] of answers.entries()) jobs[place]?.resolve(answer)
+    const [suspect, ...others] = jobs.slice(answers.length)
+    if (suspect !== undefined) alone.push(suspect)
+    together.push(...others)
+  }
+
+  const work = async (line: Line): Promise<void> => {
+    for (;;) {
+      const one = alone.shift()
+      const some = one === undefined ? together.splice(0, depth) : []
+      if (one === undefined && some.length === 0) return
+      try {
+        if (one === undefined) await sendTogether(line, some)
+        else one.resolve(await sendAlone(open, one.request, timeoutMs))
+      } catch (error) {
+        for (const job of one === undefined ? some : [one]) job.reject(toError(error))
+      }
+    }
+  }
+
+  const pump = (): void => {
+    for (const line of idle.splice(0)) {
+      void work(line).finally(() => {
+        idle.push(line)
+        if (together.length > 0 || alone.length > 0) pump() // came while it was being put back
+      })
+    }
+  }
 
   return {
-    send: async (requests) => {
-      const answers: (WireAnswer | undefined)[] = requests.map(() => undefined)
-      const together = requests.flatMap(({ isAlone }, index) => (isAlone ? [] : [index]))
-      const alone = requests.flatMap(({ isAlone }, index) => (isAlone ? [index] : []))
-      const bytesOf = (index: number): Buffer => requests[index]?.bytes ?? Buffer.alloc(0)
-
-      const work = async (line: Line): Promise<void> => {
-        for (;;) {
-          const some = together.splice(0, depth)
-          if (some.length > 0) {
-            const got = await line.exchange(some.map(bytesOf))
-            for (const [place, answer] of got.entries()) answers[some[place] ?? 0] = answer
-            const [suspect, ...others] = some.slice(got.length)
-            if (suspect !== undefined) alone.push(suspect)
-            together.push(...others)
-            continue
-          }
-          const index = alone.shift()
-          if (index === undefined) return
-          answers[index] = await sendAlone(
-            () => connect({ host, port, allowHalfOpen: true }),
-            bytesOf(index),
-            timeoutMs
-          )
-        }
-      }
-      await Promise.all(lines.map(work))
-      return answers
+    send: (requests) => {
+      const answers = requests.map(
+        (request) =>
+          new Promise<WireAnswer | undefined>((resolve, reject) => {
+            const line = request.isAlone ? alone : together
+            line.push({ request, resolve, reject })
+          })
+      )
+      pump()
+      return Promise.all(answers)
     },
     close: () => {
       for (const line of lines) line.close()
     }
   }
+}
+
+/** A request that waits for its answer. */
+interface Job {
+  request: WireRequest
+  resolve: (answer: WireAnswer | undefined) => void
+  reject: (error: Error) => void
 }
 
 /** One connection, opened when it is needed and again when it has ended. */
@@ -90,7 +115,7 @@ const createLine = (open: () => Socket, timeoutMs: number): Line => {
 
   const opened = (): Socket => {
     if (socket !== undefined && !socket.destroyed && socket.writable) return socket
-    const fresh = open().setNoDelay()
+    const fresh = open()
     const read = createAnswerReader((answer) => onAnswer(answer))
     fresh
       .on('data', (chunk: Buffer) => {
@@ -137,34 +162,53 @@ const createLine = (open: () => Socket, timeoutMs: number): Line => {
   }
 }
 
-const sendAlone = (open: () => Socket, bytes: Buffer, timeoutMs: number): Promise<WireAnswer | undefined> =>
+/** Our side is closed only when no answer comes: a server takes an end for a sender that has left. */
+const END_AFTER_MS = [250, 5_000]
+
+/** The more patient attempt is for an answer that was only slow. */
+const sendAlone = async (
+  open: () => Socket,
+  { bytes, isEndless }: WireRequest,
+  timeoutMs: number
+): Promise<WireAnswer | undefined> => {
+  if (!isEndless) return await sendOnce(open(), bytes, { timeoutMs })
+  for (const endAfterMs of END_AFTER_MS) {
+    const answer = await sendOnce(open(), bytes, { timeoutMs, endAfterMs })
+    if (answer !== undefined) return answer
+  }
+  return undefined
+}
+
+const sendOnce = (
+  socket: Socket,
+  bytes: Buffer,
+  { timeoutMs, endAfterMs }: { timeoutMs: number; endAfterMs?: number }
+): Promise<WireAnswer | undefined> =>
   new Promise((resolve, reject) => {
-    const socket = open()
-    const timer = setTimeout(() => {
+    const finish = (settle: () => void): void => {
+      clearTimeout(late)
+      clearTimeout(noMore)
       socket.destroy()
-      reject(
-        new Error(`was neither answered nor hung up on in time: ${JSON.stringify(bytes.toString('latin1'))}`)
-      )
-    }, timeoutMs)
-    const end = (answer?: WireAnswer): void => {
-      clearTimeout(timer)
-      resolve(answer)
-      socket.destroy()
+      settle()
     }
-    const read = createAnswerReader(end)
+    const late = setTimeout(
+      () => finish(() => reject(new Error(`unanswered and open: ${show(bytes)}`))),
+      timeoutMs
+    )
+    const noMore = endAfterMs === undefined ? undefined : setTimeout(() => socket.end(), endAfterMs)
+    const read = createAnswerReader((answer) => finish(() => resolve(answer)))
     socket
       .on('data', (chunk: Buffer) => {
         try {
           read(chunk)
         } catch (error) {
-          reject(toError(error))
-          end()
+          finish(() => reject(toError(error)))
         }
       })
       .on('error', ignore)
-      .on('end', () => end())
-      .on('close', () => end())
-      .end(bytes)
+      .on('close', () => finish(() => resolve(undefined)))
+      .write(bytes)
   })
 
+const show = (bytes: Buffer): string => JSON.stringify(bytes.toString('latin1'))
 const ignore = (): void => undefined
