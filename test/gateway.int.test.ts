@@ -263,8 +263,22 @@ describe('bad input', () => {
     expect(await post({ id: 'after' })).toMatchObject({ status: 202 })
   })
 
-  it('says which methods and which authentication there are', async () => {
-    expect((await post({}, { method: 'DELETE' })).headers.get('allow')).toBe('POST')
+  it.each([
+    ['/webhooks/crm', 'POST'],
+    ['/webhooks/crm/validate', 'POST'],
+    ['/webhooks/crm/deliveries/01', 'GET, HEAD'],
+    ['/livez', 'GET, HEAD'],
+    ['/readyz', 'GET, HEAD']
+  ])('says of %s that it answers %s, to every other method', async (path, allow) => {
+    const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].filter((one) => !allow.includes(one))
+    for (const method of others) {
+      const answer = await send(`${gateway.url}${path}`, undefined, { method })
+      expect(answer).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } })
+      expect(answer.headers.get('allow')).toBe(allow)
+    }
+  })
+
+  it('says which authentication there is', async () => {
     expect((await post({}, { 'x-api-key': 'no' })).headers.get('www-authenticate')).toContain('Bearer')
   })
 

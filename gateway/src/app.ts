@@ -32,6 +32,7 @@ import './request-facts.ts'
 import { registerDeliveries, type DeliveryDeps } from './routes/deliveries.ts'
 import { registerDocs } from './routes/docs.ts'
 import { registerHealth, type HealthDeps } from './routes/health.ts'
+import { refuseOtherMethods } from './routes/other-methods.ts'
 import { registerValidate } from './routes/validate.ts'
 import { registerWebhooks, type WebhookDeps } from './routes/webhooks.ts'
 import { toRefusal } from './to-refusal.ts'
@@ -139,10 +140,12 @@ export const buildApp = async ({
   const limitRate = await createRateLimit(app, rateLimit)
   const admit = createAdmit({ ...door, limitRate, metrics })
   await app.register(async (routes) => {
+    const refuseOthers = refuseOtherMethods(routes)
     registerWebhooks(routes, { ...webhooks, admit, metrics, log })
     registerValidate(routes, { findFormat: webhooks.findFormat, admit, log })
     registerDeliveries(routes, { ...deliveries, admit })
     registerHealth(routes, health)
+    refuseOthers()
   })
   return app
 }

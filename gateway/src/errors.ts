@@ -17,7 +17,7 @@ export const REFUSALS = {
   SOURCE_UNKNOWN: { status: 404, title: 'There is no such source' },
   SOURCE_IS_FEED: { status: 404, title: 'This source is a feed, not a webhook' },
   DELIVERY_UNKNOWN: { status: 404, title: 'There is no such delivery' },
-  METHOD_NOT_ALLOWED: { status: 405, title: 'Only POST is answered here' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'This method is not answered here' },
   REQUEST_TIMEOUT: { status: 408, title: 'The request took too long to arrive' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
   RECORDS_TOO_MANY: { status: 413, title: 'The body holds too many records' },
@@ -70,6 +70,8 @@ export interface RefusalDetails {
   position?: { offset: number; line: number; column: number }
   /** When to come back, where the code's own answer is not right. */
   retryAfterSeconds?: number
+  /** The methods that are answered at this address; goes with 405. */
+  allow?: string
   cause?: unknown
 }
 
@@ -78,6 +80,7 @@ export class Refusal extends SluiceError {
   declare readonly code: RefusalCode
   readonly index: number | undefined
   readonly position: RefusalDetails['position']
+  readonly allow: string | undefined
   /** When to come back; `undefined` where sending it again is of no use. */
   readonly retryAfterSeconds: number | undefined
 
@@ -86,6 +89,7 @@ export class Refusal extends SluiceError {
     super(code, detail, details)
     this.index = details.index
     this.position = details.position
+    this.allow = details.allow
     const entry: { status: number; retryAfterSeconds?: number } = REFUSALS[code]
     this.retryAfterSeconds = details.retryAfterSeconds ?? entry.retryAfterSeconds
   }

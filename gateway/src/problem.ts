@@ -29,9 +29,9 @@ export const toProblem = (refusal: Refusal, requestId: string): Problem => ({
 })
 
 /** Headers that belong to a refusal: when to come back, what to use instead. */
-export const problemHeaders = ({ status, retryAfterSeconds }: Refusal): Record<string, string> => ({
+export const problemHeaders = ({ status, retryAfterSeconds, allow }: Refusal): Record<string, string> => ({
   'content-type': PROBLEM_TYPE,
   ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
   ...(status === 401 ? { 'www-authenticate': 'Bearer realm="sluice"' } : {}),
-  ...(status === 405 ? { allow: 'POST' } : {})
+  ...(allow === undefined ? {} : { allow })
 })

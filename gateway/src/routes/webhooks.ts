@@ -7,12 +7,11 @@ import { paused, type Accept } from '../accept.ts'
 import type { Admit, DoorRequest, DoorRoute } from '../admit.ts'
 import { readBody, type SplitRecord } from '../bodies/index.ts'
 import type { Duplicates, Event } from '../duplicates/duplicates.ts'
-import { Refusal } from '../errors.ts'
 import { BUDGET_MS } from '../limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { receivableFormat, type FindFormat } from '../receivable-format.ts'
 import '../request-facts.ts'
-import { METHOD_NOT_ALLOWED_SCHEMA, RECEIVE_SCHEMA, type Accepted, type Duplicate } from '../schemas.ts'
+import { RECEIVE_SCHEMA, type Accepted, type Duplicate } from '../schemas.ts'
 import type { Source } from '../source-store.ts'
 import { traceparentOf } from '../trace.ts'
 
@@ -37,14 +36,6 @@ export const registerWebhooks = (app: FastifyInstance, deps: WebhookDeps): void 
       return await receive(deps, request, reply)
     } finally {
       deps.metrics.inFlight(-1)
-    }
-  })
-  app.route({
-    method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-    url: '/webhooks/:source',
-    schema: METHOD_NOT_ALLOWED_SCHEMA,
-    handler: () => {
-      throw new Refusal('METHOD_NOT_ALLOWED', 'Send records with POST.')
     }
   })
 }

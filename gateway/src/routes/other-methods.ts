@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify'
+import { Refusal } from '../errors.ts'
+import { METHOD_NOT_ALLOWED_SCHEMA } from '../schemas.ts'
+
+/**
+ * Answers every method an address does not know with 405 and, in `Allow`, those it does (RFC 9110, 15.5.6). To be called
+ * before the routes are registered; what it returns, after.
+ */
+export const refuseOtherMethods = (app: FastifyInstance): (() => void) => {
+  const allowed = new Map<string, Set<string>>()
+  let isOver = false
+  app.addHook('onRoute', ({ url, method }) => {
+    if (isOver) return
+    const methods = allowed.get(url) ?? new Set()
+    for (const one of [method].flat()) methods.add(one)
+    allowed.set(url, methods)
+  })
+  return () => {
+    isOver = true
+    for (const [url, methods] of allowed) {
+      const allow = [...methods].toSorted().join(', ')
+      app.route({
+        method: app.supportedMethods.filter((method) => !methods.has(method)),
+        url,
+        schema: METHOD_NOT_ALLOWED_SCHEMA,
+        handler: () => {
+          throw new Refusal('METHOD_NOT_ALLOWED', `Only ${allow} is answered at this address.`, { allow })
+        }
+      })
+    }
+  }
+}
