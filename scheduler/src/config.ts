@@ -65,6 +65,12 @@ export const SchedulerConfigSchema = Type.Object({
     default: 60 * MINUTE_MS,
     description: 'Time for a whole download'
   }),
+  SCHEDULER_EGRESS_ALLOW: Type.String({
+    default: '',
+    isCidrs: true,
+    description:
+      'Private addresses feeds may be fetched from, like 10.1.0.0/16, fd00::/8; all others are refused, public ones never'
+  }),
   SCHEDULER_MAX_RECORD_BYTES: Type.Integer({
     minimum: 1024,
     maximum: 12 * MIB,

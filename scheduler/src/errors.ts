@@ -8,6 +8,7 @@ import { SluiceError } from '@sluice/shared/errors'
  * |---|---|
  * | `FEED_FORMAT` | the source's format has no feed, or does not exist |
  * | `FETCH_ADDRESS` | the address is no http(s) URL, file URL or absolute path |
+ * | `FETCH_EGRESS` | the address, or one it redirects to, is private; `SCHEDULER_EGRESS_ALLOW` allows it |
  * | `FETCH_NOT_FOUND` | 404, 410, no such file |
  * | `FETCH_STATUS` | any other answer than 200 |
  * | `FETCH_REDIRECTS` | too many redirects, or one that leads nowhere |

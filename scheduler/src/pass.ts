@@ -12,6 +12,7 @@ import { createCredit, type Credit } from './credit.ts'
 import type { DiffOptions } from './diff.ts'
 import { RunError } from './errors.ts'
 import type { FeedBody, FetchLimits } from './fetch/body.ts'
+import type { Egress } from './fetch/egress.ts'
 import { openFeed } from './fetch/open-feed.ts'
 import type { Ledger } from './ledger.ts'
 import { readFeed } from './read-feed.ts'
@@ -24,6 +25,7 @@ export interface PassOptions {
   publisher: Publisher
   topology: Topology
   spool: Spool
+  egress: Egress
   reporter: Reporter
   config: SchedulerConfig
   run: FeedRunRow
@@ -78,7 +80,7 @@ const formatOf = ({ format: name, slug }: SourceRow): DiffOptions['format'] => {
 
 /** Opens the feed and hands its spooled copy to `work`; neither connection nor copy outlives this call. */
 const fetched = async (
-  { config, run, source, ledger, spool, signal }: PassOptions,
+  { config, run, source, ledger, spool, egress, signal }: PassOptions,
   work: (spooled: Spooled, lastModifiedAt: Date | undefined) => Promise<Reading>
 ): Promise<Reading> => {
   const limits: FetchLimits = {
@@ -89,7 +91,8 @@ const fetched = async (
   }
   const closing = new AbortController()
   try {
-    const body = await openFeed(source.address, limits, AbortSignal.any([signal, closing.signal]))
+    const rules = { limits, egress }
+    const body = await openFeed(source.address, rules, AbortSignal.any([signal, closing.signal]))
     noteBody(ledger, body)
     return await spool.keep(run.id, body, limits.maxBytes, (spooled) => {
       closing.abort() // the connection; the copy is all that is needed now

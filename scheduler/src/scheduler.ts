@@ -10,6 +10,7 @@ import { findRun } from '@sluice/prisma/tables/feed-runs'
 import type { SchedulerConfig } from './config.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { createRunFeed } from './run-feed.ts'
+import { createEgress } from './fetch/egress.ts'
 import { createSpool, type Spool } from './spool.ts'
 import { startTicker } from './ticker.ts'
 
@@ -45,7 +46,8 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
   const publisher = createPublisher(session, { log })
   const reporter = createReporter({ sink, service: 'scheduler', log })
   const spool = await createSpool(config.SCHEDULER_SPOOL_DIR, config.SLUICE_NAMESPACE)
-  const runFeed = createRunFeed({ db, publisher, topology, spool, reporter, config, log })
+  const egress = createEgress(config.SCHEDULER_EGRESS_ALLOW)
+  const runFeed = createRunFeed({ db, publisher, topology, spool, egress, reporter, config, log })
   const dispatcher = createDispatcher({ db, runFeed, maxRuns: config.SCHEDULER_MAX_RUNS, log })
   const sweep = createSweep(db, spool, log)
 

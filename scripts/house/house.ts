@@ -44,7 +44,8 @@ export const startHouse = async (urls: ServiceUrls, note: (text: string) => void
     const schedulerPort = await choosePort('SCHEDULER_HEALTH_PORT', USUAL_HEALTH_PORT)
     await add('scheduler', schedulerPort, {
       SCHEDULER_HEALTH_PORT: String(schedulerPort),
-      SCHEDULER_SPOOL_DIR: join(LOCAL_FOLDER, 'spool')
+      SCHEDULER_SPOOL_DIR: join(LOCAL_FOLDER, 'spool'),
+      SCHEDULER_EGRESS_ALLOW: '127.0.0.0/8' // the demo vendor serves its feed on this machine
     })
     for (let number = 1; number <= WORKERS; number += 1) {
       const port = await choosePort(`WORKER_${number}_HEALTH_PORT`, USUAL_HEALTH_PORT)

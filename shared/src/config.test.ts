@@ -77,6 +77,14 @@ test.each(['amqp://user:s3#cret@host:5672', 'amqp://user:s3%cret@host', 'amqp://
   }
 )
 
+test('a list of address ranges names the entries that are none', () => {
+  const schema = Type.Object({ ALLOW: Type.String({ default: '', isCidrs: true }) })
+  expect(loadConfig(schema, { ALLOW: '10.0.0.0/8, fd00::/8' })).toEqual({ ALLOW: '10.0.0.0/8, fd00::/8' })
+  expect(() => loadConfig(schema, { ALLOW: '10.0.0.0/8, intranet, ::1/999' })).toThrow(
+    'ALLOW: entry 2, 3 is no range like 10.0.0.0/8.'
+  )
+})
+
 test('no problem shows a value: it could be a secret', () => {
   const problems = problemsWith({ ...GOOD, DATABASE_URL: 'mysql://user:s3cret@db' })
   expect(problems.join()).not.toContain('s3cret')

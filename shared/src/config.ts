@@ -1,5 +1,6 @@
 import { Type, type Static, type TObject, type TProperties } from 'typebox'
 import { Value } from 'typebox/value'
+import { wrongCidrs } from './cidr.ts'
 import { ConfigError } from './errors.ts'
 import { createConvert } from './formats/convert.ts'
 import { DEFAULT_NAMESPACE } from './topology.ts'
@@ -74,6 +75,8 @@ export const loadConfig = <P extends TProperties>(
 interface PropertySchema {
   description?: string
   isUrl?: boolean
+  /** Ranges of addresses, separated by commas. */
+  isCidrs?: boolean
 }
 
 const problemOf = (
@@ -97,7 +100,13 @@ const problemOf = (
     (error) => error.instancePath === `/${name}` || error.instancePath.startsWith(`/${name}/`)
   )
   if (wrong !== undefined) return [`${name} ${wrong.message}. ${property.description ?? ''}`.trim()]
-  if (property.isUrl !== true || given === undefined || given === '' || isUrl(given)) return []
+  if (given === undefined || given === '') return []
+  const wrongRanges = property.isCidrs === true ? wrongCidrs(given) : []
+  if (wrongRanges.length > 0) {
+    const which = `entry ${wrongRanges.join(', ')}`
+    return [`${name}: ${which} is no range like 10.0.0.0/8. ${property.description ?? ''}`.trim()]
+  }
+  if (property.isUrl !== true || isUrl(given)) return []
   return [
     `${name} is not a URL: percent-encode special characters in user and password. ${property.description ?? ''}`.trim()
   ]

@@ -62,6 +62,7 @@ export const createFeedShop = async (): Promise<FeedShop> => {
     SCHEDULER_LEASE_MS: '5000',
     SCHEDULER_MAX_RUNS: '20',
     SCHEDULER_SPOOL_DIR: spool,
+    SCHEDULER_EGRESS_ALLOW: '127.0.0.1',
     SCHEDULER_FETCH_STALL_TIMEOUT_MS: '2000',
     SCHEDULER_FETCH_MAX_BYTES: '2000000'
   }

@@ -1,3 +1,5 @@
+import type { Egress } from './egress.ts'
+
 /** An open feed, from wherever it comes. */
 export interface FeedBody {
   /** Throws CutShortError when it ends too early. */
@@ -15,4 +17,10 @@ export interface FetchLimits {
   stallTimeoutMs: number
   timeoutMs: number
   maxBytes: number
+}
+
+/** What every transport keeps to. */
+export interface FetchRules {
+  limits: FetchLimits
+  egress: Egress
 }

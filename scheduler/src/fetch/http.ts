@@ -4,11 +4,12 @@ import { codeOf, toError } from '@sluice/shared/errors'
 import { withoutSecrets } from '@sluice/shared/log'
 import { CutShortError, RunError } from '../errors.ts'
 import { chunksOf } from './chunks.ts'
-import type { FeedBody, FetchLimits } from './body.ts'
+import type { FeedBody, FetchRules } from './body.ts'
+import { lookupOf } from './egress.ts'
 
 /**
  * A feed over HTTP(S), on Node's own client: it gives every phase its own limit, and a place to look at an address
- * before it is connected to. User and password of the URL are sent as basic authentication, to that server only.
+ * before it is connected to: every hop is resolved, judged and connected to by itself. User and password of the URL are sent as basic authentication, to that server only.
  */
 
 const MAX_REDIRECTS = 5
@@ -19,26 +20,27 @@ const HEADERS = {
   'accept-encoding': 'identity'
 }
 
-export const openHttp = async (start: URL, limits: FetchLimits, signal: AbortSignal): Promise<FeedBody> => {
-  const deadline = AbortSignal.timeout(limits.timeoutMs)
+export const openHttp = async (start: URL, rules: FetchRules, signal: AbortSignal): Promise<FeedBody> => {
+  const { timeoutMs } = rules.limits
+  const deadline = AbortSignal.timeout(timeoutMs)
   const either = AbortSignal.any([signal, deadline])
   const named = (thrown: unknown): Error => {
     if (signal.aborted) return toError(signal.reason)
     return deadline.aborted
-      ? new RunError('FETCH_TIMEOUT', `The download took longer than ${limits.timeoutMs} ms`)
+      ? new RunError('FETCH_TIMEOUT', `The download took longer than ${timeoutMs} ms`)
       : toFetchError(thrown)
   }
   try {
-    return toBody(await follow(start, limits, either), named)
+    return toBody(await follow(start, rules, either), named)
   } catch (thrown) {
     throw named(thrown)
   }
 }
 
-const follow = async (start: URL, limits: FetchLimits, signal: AbortSignal): Promise<IncomingMessage> => {
+const follow = async (start: URL, rules: FetchRules, signal: AbortSignal): Promise<IncomingMessage> => {
   let url = start
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const response = await get(url, limits, signal)
+    const response = await get(url, rules, signal)
     const { location } = response.headers
     if (!REDIRECTS.has(response.statusCode ?? 0) || location === undefined) return accepted(response, url)
     response.destroy()
@@ -60,11 +62,22 @@ const next = (location: string, from: URL): URL => {
 }
 
 /** Resolves with the head of the answer. */
-const get = (url: URL, limits: FetchLimits, signal: AbortSignal): Promise<IncomingMessage> =>
-  new Promise((resolve, reject) => {
+const get = async (
+  url: URL,
+  { limits, egress }: FetchRules,
+  signal: AbortSignal
+): Promise<IncomingMessage> => {
+  const addresses = await egress.resolve(url.hostname, signal)
+  return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? requestHttps : requestHttp
     // `agent: false`: a connection of its own, closed with the answer; nothing to keep alive between runs.
-    const request = send(url, { headers: HEADERS, agent: false, signal, timeout: limits.stallTimeoutMs })
+    const request = send(url, {
+      headers: HEADERS,
+      agent: false,
+      lookup: lookupOf(addresses),
+      signal,
+      timeout: limits.stallTimeoutMs
+    })
     let response: IncomingMessage | undefined
     // Once there is an answer it must carry the reason: destroying the request would only call it "aborted".
     const fail = (code: string, message: string): void =>
@@ -92,6 +105,7 @@ const get = (url: URL, limits: FetchLimits, signal: AbortSignal): Promise<Incomi
     })
     request.end()
   })
+}
 
 /** @throws RunError when the answer is no feed. */
 const accepted = (response: IncomingMessage, url: URL): IncomingMessage => {

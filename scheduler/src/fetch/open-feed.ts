@@ -1,7 +1,7 @@
 import { parseAddress } from '@sluice/shared/address'
 import { withoutSecrets } from '@sluice/shared/log'
 import { RunError } from '../errors.ts'
-import type { FeedBody, FetchLimits } from './body.ts'
+import type { FeedBody, FetchRules } from './body.ts'
 import { openFile } from './file.ts'
 import { openHttp } from './http.ts'
 
@@ -11,7 +11,7 @@ import { openHttp } from './http.ts'
  */
 export const openFeed = async (
   address: string | undefined,
-  limits: FetchLimits,
+  rules: FetchRules,
   signal: AbortSignal
 ): Promise<FeedBody> => {
   const place = parseAddress(address ?? '')
@@ -21,5 +21,5 @@ export const openFeed = async (
       `The address of the feed is no http(s) URL, file URL or absolute path: "${withoutSecrets(address ?? '')}"`
     )
   }
-  return place.kind === 'file' ? openFile(place.path) : openHttp(place.url, limits, signal)
+  return place.kind === 'file' ? openFile(place.path) : openHttp(place.url, rules, signal)
 }
