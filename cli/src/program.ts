@@ -8,6 +8,7 @@ import { addKeys } from './commands/keys.ts'
 import { addOffers } from './commands/offers.ts'
 import { addRefusals } from './commands/refusals.ts'
 import { addRejections } from './commands/rejections.ts'
+import { addRemap } from './commands/remap.ts'
 import { addSecrets } from './commands/secrets.ts'
 import { addSources } from './commands/sources.ts'
 import { addTopology } from './commands/topology.ts'
@@ -49,6 +50,7 @@ export const createProgram = (context: Context, streams: Streams): Command => {
   addRefusals(program, context)
   addRejections(program, context)
   addDeadLetters(program, context)
+  addRemap(program, context)
   addTopology(program, context)
   addFormats(program, context)
 

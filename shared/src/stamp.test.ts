@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { factAtOf, isNewer, NEVER, newest, toStamp, type StampParts } from './stamp.ts'
+import { factAtOf, isNewer, NEVER, newest, stampParts, toStamp, type StampParts } from './stamp.ts'
 
 const micros = fc.oneof(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 9e15 }))
 const parts: fc.Arbitrary<StampParts> = fc
@@ -65,6 +65,16 @@ test('every fact is newer than never, and newest picks the newer', () => {
       expect(isNewer(toStamp(a), NEVER)).toBe(true)
       expect(newest(toStamp(a), toStamp(b))).toBe(newest(toStamp(b), toStamp(a)))
       expect(isNewer(toStamp(b), newest(toStamp(a), toStamp(b)))).toBe(false)
+    })
+  )
+})
+
+test('a stamp made of the parts of another is that other', () => {
+  fc.assert(
+    fc.property(parts, (one) => {
+      const stamp = toStamp(one)
+      expect(toStamp(stampParts(stamp))).toBe(stamp)
+      expect(stampParts(stamp)).toMatchObject({ factAt: one.factAt, formatVersion: one.formatVersion })
     })
   )
 })

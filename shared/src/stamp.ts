@@ -21,6 +21,7 @@ const MICROS_DIGITS = 17
 const ORDINAL_DIGITS = 10
 const VERSION_DIGITS = 5
 const HASH_DIGITS = 16
+const RECORD_HASH_DIGITS = 64
 
 /** Older than every fact: the stamp of a unit nobody has ever set. */
 export const NEVER: Stamp = ''
@@ -34,6 +35,18 @@ export const toStamp = (parts: StampParts): Stamp =>
     digits(parts.formatVersion, VERSION_DIGITS),
     parts.recordHash.slice(0, HASH_DIGITS).padEnd(HASH_DIGITS, '0')
   ].join('.')
+
+/** What a stamp was made of, as far as it says: of the record's hash its first 16 digits, the others are 0. */
+export const stampParts = (stamp: Stamp): StampParts => {
+  const [factAt, receivedAt, ordinal, formatVersion, hash = ''] = stamp.split('.')
+  return {
+    factAt: Number(factAt),
+    receivedAt: Number(receivedAt),
+    ordinal: Number(ordinal),
+    formatVersion: Number(formatVersion),
+    recordHash: hash.padEnd(RECORD_HASH_DIGITS, '0')
+  }
+}
 
 /** The `factAt` a stamp was made of. */
 export const factAtOf = (stamp: Stamp): Micros => Number(stamp.slice(0, MICROS_DIGITS))

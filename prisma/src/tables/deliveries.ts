@@ -1,6 +1,7 @@
 import type { Outcome } from '@sluice/shared/change'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { Sql } from '../client.ts'
+import { Prisma } from '../generated/client.ts'
 import { present, toForgivingRows, type Nullable } from '../rows.ts'
 import { settledOutcome } from './settled-outcome.ts'
 
@@ -64,3 +65,60 @@ export const findDeliveries = async (sql: Sql, deliveryId: string): Promise<Deli
 }
 
 const MOST_RECORDS_PER_REQUEST = 1_000
+
+/** Records of a source that were given their meaning before a version of its format. */
+export interface RemapScope {
+  sourceId: number
+  formatVersion: number
+  /** Received from this instant. */
+  since?: Date
+  /** Until before this one: what arrives meanwhile has the new meaning already. */
+  until: Date
+}
+
+/** A place in the order of receipt. */
+export interface DeliveryPlace {
+  receivedAt: Date
+  messageId: string
+}
+
+export type KeptRecord = Required<
+  Pick<DeliveryRow, 'messageId' | 'externalId' | 'stamp' | 'record' | 'receivedAt'>
+>
+
+/** Those that were kept, in the order of receipt. */
+export const listRemappable = async (
+  sql: Sql,
+  scope: RemapScope,
+  { after, limit }: { after?: DeliveryPlace; limit: number }
+): Promise<KeptRecord[]> => {
+  const page =
+    after === undefined
+      ? Prisma.empty
+      : Prisma.sql`AND (d.received_at, d.message_id) > (${after.receivedAt}, ${after.messageId})`
+  return await sql.$queryRaw<KeptRecord[]>`
+    SELECT d.message_id AS "messageId", d.external_id AS "externalId", d.stamp, d.record,
+           d.received_at AS "receivedAt"
+    FROM deliveries d WHERE ${remappable(scope)} ${page}
+    ORDER BY d.received_at, d.message_id LIMIT ${limit}`
+}
+
+export interface RemapSize {
+  records: number
+  offers: number
+  oldestAt?: Date
+}
+
+export const countRemappable = async (sql: Sql, scope: RemapScope): Promise<RemapSize> => {
+  const [row] = await sql.$queryRaw<[Nullable<RemapSize>]>`
+    SELECT count(*)::float8 AS records, count(DISTINCT d.external_id)::float8 AS offers,
+           min(d.received_at) AS "oldestAt"
+    FROM deliveries d WHERE ${remappable(scope)}`
+  return present<RemapSize>(row)
+}
+
+/** The fourth part of a stamp is the format version. A record that is sent again moves its stamp when it settles. */
+const remappable = ({ sourceId, formatVersion, since, until }: RemapScope): Prisma.Sql =>
+  Prisma.sql`d.source_id = ${sourceId} AND d.record IS NOT NULL AND d.received_at < ${until}
+    AND split_part(d.stamp, '.', 4)::int < ${formatVersion}
+    ${since === undefined ? Prisma.empty : Prisma.sql`AND d.received_at >= ${since}`}`
