@@ -65,9 +65,7 @@ const printHooks = (results: readonly HookResult[]): void => {
     hook.title,
     String(status),
     code ?? deliveries.map(({ outcome }) => outcome).join(', '),
-    deliveries
-      .flatMap(({ message, path }) => (message ? [shorten(`${path ?? ''} ${message}`.trim(), 60)] : []))
-      .join('; ')
+    deliveries.flatMap(({ message }) => (message ? [shorten(message, 60)] : [])).join('; ')
   ])
   console.log(`\n${toTable(['', 'webhook', 'answer', 'became', 'because'], rows)}`)
 }

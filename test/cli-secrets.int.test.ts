@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { listSourceSecrets, secretsOfSource, touchSourceSecrets } from '@sluice/prisma/tables/source-secrets'
+import { listSourceSecrets, secretsOfSource } from '@sluice/prisma/tables/source-secrets'
+import { touchLastUsed } from '@sluice/prisma/tables/last-use'
 import { findSource, sourcesVersion } from '@sluice/prisma/tables/sources'
 import { createTestBroker, type TestBroker } from './support/broker.ts'
 import { sluice, type Said } from './support/cli.ts'
@@ -206,7 +207,7 @@ test('a new master key seals every secret anew, and the old one can go', async (
 test('the last use is kept, and an older one changes nothing', async () => {
   const [row] = await stored('basic')
   const usedAt = new Date(Date.now() + 60_000)
-  await touchSourceSecrets(database.db.sql, [{ id: row?.id ?? 0, usedAt }])
-  await touchSourceSecrets(database.db.sql, [{ id: row?.id ?? 0, usedAt: new Date(0) }])
+  await touchLastUsed(database.db.sql, 'source_secrets', [{ id: row?.id ?? 0, usedAt }])
+  await touchLastUsed(database.db.sql, 'source_secrets', [{ id: row?.id ?? 0, usedAt: new Date(0) }])
   expect((await stored('basic'))[0]?.lastUsedAt).toEqual(usedAt)
 })

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCache, type Cache } from '@sluice/shared/cache'
 import { keyDigest } from '@sluice/shared/keys'
 import { createLogger } from '@sluice/shared/log'
-import { keysOfSource, touchApiKeys } from '@sluice/prisma/tables/api-keys'
+import { keysOfSource } from '@sluice/prisma/tables/api-keys'
+import { touchLastUsed } from '@sluice/prisma/tables/last-use'
 import { findSource, sourcesVersion } from '@sluice/prisma/tables/sources'
 import { sluice, type Said } from './support/cli.ts'
 import { createDatabase, type TestDatabase } from './support/database.ts'
@@ -241,7 +242,9 @@ describe('vendors, sources and keys', () => {
       keys: [{ prefix: key.slice(0, 12), state: 'valid', lastUsedAt: null }]
     })
 
-    await touchApiKeys(database.db.sql, [{ id: row?.id ?? 0, usedAt: new Date(Date.now() - 3 * 60_000) }])
+    await touchLastUsed(database.db.sql, 'api_keys', [
+      { id: row?.id ?? 0, usedAt: new Date(Date.now() - 3 * 60_000) }
+    ])
     expect((await at('keys', 'list', '--source', 'acme-crm')).stdout).toMatch(
       /^slk_.{8}… +acme-crm +valid +\d{4}-\d\d-\d\dT\d\d:\d\d\S+ \(3m ago\)/m
     )

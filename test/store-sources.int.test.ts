@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Sql } from '@sluice/prisma/client'
-import {
-  createApiKey,
-  keysOfSource,
-  listApiKeys,
-  revokeApiKey,
-  touchApiKeys
-} from '@sluice/prisma/tables/api-keys'
+import { createApiKey, keysOfSource, listApiKeys, revokeApiKey } from '@sluice/prisma/tables/api-keys'
+import { touchLastUsed } from '@sluice/prisma/tables/last-use'
 import {
   createSource,
   findSource,
@@ -105,7 +100,9 @@ describe('the version of sources', () => {
     const key = { sourceId, prefix: 'slk_version', digest: hashOf('versioned key') }
     expect(await moves(() => createApiKey(sql, key))).toBe(true)
     const [stored] = await keysOfSource(sql, sourceId)
-    expect(await moves(() => touchApiKeys(sql, [{ id: stored?.id ?? 0, usedAt: new Date() }]))).toBe(false)
+    expect(
+      await moves(() => touchLastUsed(sql, 'api_keys', [{ id: stored?.id ?? 0, usedAt: new Date() }]))
+    ).toBe(false)
     expect(await moves(() => revokeApiKey(sql, 'slk_version'))).toBe(true)
     expect(await moves(() => revokeApiKey(sql, 'slk_version'))).toBe(false)
     expect(await moves(() => setNextRunAt(sql, sourceId, new Date()))).toBe(false)
@@ -143,12 +140,12 @@ describe('keys', () => {
     ])
     const usedAt = new Date('2026-11-23T12:00:00.500Z')
     const earlier = new Date('2026-11-23T11:00:00Z')
-    await touchApiKeys(sql, [
+    await touchLastUsed(sql, 'api_keys', [
       { id: first.id, usedAt: earlier },
       { id: first.id, usedAt },
       { id: second.id, usedAt }
     ])
-    await touchApiKeys(sql, [{ id: first.id, usedAt: earlier }])
+    await touchLastUsed(sql, 'api_keys', [{ id: first.id, usedAt: earlier }])
     expect(await listApiKeys(sql, { sourceSlug: 'keyed' })).toMatchObject([
       { prefix: 'slk_second', sourceSlug: 'keyed', lastUsedAt: usedAt },
       { prefix: 'slk_first', sourceSlug: 'keyed', lastUsedAt: usedAt }

@@ -40,6 +40,7 @@ export const GatewayConfigSchema = Type.Object({
     minimum: 1,
     maximum: 50,
     default: 4,
-    description: 'Connections to Postgres; the gateway asks it only for sources and keys'
+    description:
+      'Connections to Postgres: for sources and keys, deliveries that are asked for, the outbox (two) and its relay (one)'
   })
 })

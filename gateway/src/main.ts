@@ -1,7 +1,6 @@
 import { createDb } from '@sluice/prisma/client'
-import { touchApiKeys } from '@sluice/prisma/tables/api-keys'
-import { touchSourceSecrets } from '@sluice/prisma/tables/source-secrets'
 import { findDeliveries } from '@sluice/prisma/tables/deliveries'
+import { touchLastUsed } from '@sluice/prisma/tables/last-use'
 import { findOutbox, insertOutbox } from '@sluice/prisma/tables/outbox'
 import { addRefusals, expireRefusals } from '@sluice/prisma/tables/refusals'
 import { createPublisher, createSession } from '@sluice/shared/broker'
@@ -60,8 +59,8 @@ const start = async (): Promise<readonly Stopper[]> => {
   session.onFailed(endProcess)
   const publisher = createPublisher(session, { log, confirmTimeoutMs: CONFIRM_MS, maxWaiting: MAX_WAITING })
   const sources = createSources({ store: createSourceStore(db), cache, log })
-  const keyUsage = createKeyUsage({ touch: (used) => touchApiKeys(db.sql, used), log })
-  const secretUsage = createKeyUsage({ touch: (used) => touchSourceSecrets(db.sql, used), log })
+  const keyUsage = createKeyUsage({ touch: (used) => touchLastUsed(db.sql, 'api_keys', used), log })
+  const secretUsage = createKeyUsage({ touch: (used) => touchLastUsed(db.sql, 'source_secrets', used), log })
   const queuedMarks = createQueuedMarks({ cache })
   const breaker = createBreaker()
   const exchange = topology.exchanges.records

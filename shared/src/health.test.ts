@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { createHealthServer, type HealthCheck, type HealthServer } from './health.ts'
+import { createHealthServer, type HealthCheck } from './health.ts'
 import { createLogger } from './log.ts'
+import type { SideServer } from './side-server.ts'
 
 const log = createLogger({ service: 'test', level: 'silent' })
-let server: HealthServer | undefined
+let server: SideServer | undefined
 
 const start = async (ready: HealthCheck): Promise<string> => {
   server = await createHealthServer({ host: '127.0.0.1', port: 0, live: () => ({ ok: true }), ready, log })

@@ -1,7 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { toError } from './errors.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from './log.ts'
+import { createSideServer, pathOf, type SideServer } from './side-server.ts'
 
 /** What a service says about itself: `ok` decides the status code, the rest is for the person who asks. */
 export interface HealthReport {
@@ -23,59 +22,31 @@ export interface HealthServerOptions {
   log: Logger
 }
 
-export interface HealthServer {
-  port: number
-  /** Stops listening and cuts what is open; settles at once. */
-  close: () => Promise<void>
-}
-
 /** A check that takes longer has answered: no. */
 const CHECK_TIMEOUT_MS = 1_000
-const REQUEST_TIMEOUT_MS = 5_000
-const MAX_CONNECTIONS = 64
 
 /**
  * `GET /livez` and `GET /readyz` for services without an HTTP server of their own: 200 or 503, and the report as JSON.
  * Resolves when it listens; rejects when the address is taken.
  */
-export const createHealthServer = async ({
+export const createHealthServer = ({
   host,
   port,
   live,
   ready,
   log
-}: HealthServerOptions): Promise<HealthServer> => {
+}: HealthServerOptions): Promise<SideServer> => {
   const checks = new Map<string, HealthCheck>([
     ['/livez', live],
     ['/readyz', ready]
   ])
-
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS })
-  server.maxConnections = MAX_CONNECTIONS
-  server.on('request', (request, response) => {
-    void answer(checks, request, response).catch((thrown: unknown) => {
-      log.error({ err: toError(thrown) }, 'health answer failed')
-      response.destroy()
-    })
+  return createSideServer({
+    name: 'health',
+    host,
+    port,
+    answer: (request, response) => answer(checks, request, response),
+    log
   })
-
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      server.on('error', (error) => log.error({ err: error }, 'health server failed'))
-      resolve()
-    })
-  })
-
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeAllConnections()
-      await closed
-    }
-  }
 }
 
 const answer = async (
@@ -83,9 +54,7 @@ const answer = async (
   request: IncomingMessage,
   response: ServerResponse
 ): Promise<void> => {
-  request.resume() // a body nobody asked for is read away, within the request timeout
-  const [path = ''] = (request.url ?? '').split('?', 1)
-  const check = checks.get(path)
+  const check = checks.get(pathOf(request))
   if (check === undefined) return send(response, 404, { ok: false, error: 'ask /livez or /readyz' })
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return send(response, 405, { ok: false, error: 'only GET' })

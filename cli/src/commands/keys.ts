@@ -3,12 +3,16 @@ import { createApiKey, listApiKeys, revokeApiKey, type ApiKeyRow } from '@sluice
 import { createKey } from '@sluice/shared/keys'
 import { withExamples } from '../command.ts'
 import type { Context } from '../context.ts'
-import { CommandError, UsageError } from '../errors.ts'
-import * as input from '../input.ts'
+import {
+  renderCredentials,
+  toCredentialDocument,
+  toValidity,
+  withValidity,
+  type ValidityOptions
+} from '../credential.ts'
+import { CommandError } from '../errors.ts'
 import { EVERY, sourceNamed } from '../lookup.ts'
-import { renderTable, toned } from '../render.ts'
-import { validityCell, validityOf } from '../validity.ts'
-import { toTableWhen, toWhen } from '../when.ts'
+import { toWhen } from '../when.ts'
 
 /** `sluice keys`: what a vendor's CRM shows at the door of a webhook. */
 export const addKeys = (program: Command, { out, sql, announce }: Context): void => {
@@ -21,40 +25,29 @@ export const addKeys = (program: Command, { out, sql, announce }: Context): void
     )
 
   withExamples(
-    keys
-      .command('create')
-      .summary('make a key; it is shown once')
-      .description('Makes a key for a webhook and shows it: now, and never again.')
-      .argument('<source>', 'slug of the webhook')
-      .option('--expires <time>', 'not valid after: 90d, or a date', input.instant)
-      .option('--not-before <time>', 'not valid before: 2h, or a date', input.instant)
-      .action(async (slug: string, options: { expires?: Date; notBefore?: Date }) => {
-        const { expires, notBefore } = options
-        if (expires !== undefined && expires <= (notBefore ?? out.now)) {
-          throw new UsageError(
-            'KEY_NEVER_VALID',
-            'Such a key would never be valid: it expires before it begins.'
-          )
-        }
-        const store = await sql()
-        const source = await sourceNamed(store, slug, 'webhook')
-        const { key, prefix, digest } = createKey()
-        const row = await createApiKey(store, {
-          sourceId: source.id,
-          prefix,
-          digest,
-          ...(expires === undefined ? {} : { expiresAt: expires }),
-          ...(notBefore === undefined ? {} : { notBefore })
-        })
-        await announce(slug)
-        out.answer(
-          { key: { ...toKeyDocument({ ...row, sourceSlug: slug }, out.now), secret: key } },
-          () => key
-        )
-        out.note(
-          `This is the only time the key is shown; Sluice keeps its digest. It opens POST /webhooks/${slug}.`
-        )
-      }),
+    withValidity(
+      keys
+        .command('create')
+        .summary('make a key; it is shown once')
+        .description('Makes a key for a webhook and shows it: now, and never again.')
+        .argument('<source>', 'slug of the webhook')
+    ).action(async (slug: string, options: ValidityOptions) => {
+      const validity = toValidity(options, out.now)
+      const store = await sql()
+      const source = await sourceNamed(store, slug, 'webhook')
+      const { key, prefix, digest } = createKey()
+      const row = await createApiKey(store, {
+        sourceId: source.id,
+        prefix,
+        digest,
+        ...validity
+      })
+      await announce(slug)
+      out.answer({ key: { ...toKeyDocument({ ...row, sourceSlug: slug }, out.now), secret: key } }, () => key)
+      out.note(
+        `This is the only time the key is shown; Sluice keeps its digest. It opens POST /webhooks/${slug}.`
+      )
+    }),
     ['sluice keys create acme-crm', 'valid until revoked'],
     ['sluice keys create acme-crm --expires 90d', 'valid for ninety days'],
     ["sluice keys create acme-crm --json | jq -r '.key.secret'", 'for a script']
@@ -76,23 +69,7 @@ export const addKeys = (program: Command, { out, sql, announce }: Context): void
         out.answer({ keys: rows.map((row) => toKeyDocument(row, out.now)) }, (screen) =>
           rows.length === 0
             ? 'No keys. `sluice keys create <source>` makes one.'
-            : renderTable(
-                [
-                  { title: 'KEY' },
-                  { title: 'SOURCE', shrinkTo: 10 },
-                  { title: 'STATE' },
-                  { title: 'LAST USED' },
-                  { title: 'CREATED', drop: 1 }
-                ],
-                rows.map((row) => [
-                  `${row.prefix}…`,
-                  row.sourceSlug,
-                  validityCell(row, out.now),
-                  row.lastUsedAt === undefined ? toned('never', 'dim') : toTableWhen(row.lastUsedAt, out.now),
-                  toTableWhen(row.createdAt, out.now)
-                ]),
-                screen
-              )
+            : renderCredentials(rows, { title: 'KEY', of: ({ prefix }) => `${prefix}…` }, out.now, screen)
         )
       }),
     ['sluice keys list', 'all of them'],
@@ -147,11 +124,5 @@ const PREFIX_LENGTH = 12
 type KeyRow = ApiKeyRow & { sourceSlug: string }
 const toKeyDocument = (row: KeyRow, now: Date): Record<string, unknown> => ({
   prefix: row.prefix,
-  source: row.sourceSlug,
-  state: validityOf(row, now),
-  createdAt: row.createdAt,
-  notBefore: row.notBefore ?? null,
-  expiresAt: row.expiresAt ?? null,
-  revokedAt: row.revokedAt ?? null,
-  lastUsedAt: row.lastUsedAt ?? null
+  ...toCredentialDocument(row, now)
 })

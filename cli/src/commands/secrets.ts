@@ -13,19 +13,23 @@ import { resolveAuth, secretProblem, type ResolvedAuth } from '@sluice/shared/au
 import { secretContext, type Sealing } from '@sluice/shared/sealing'
 import { withExamples } from '../command.ts'
 import type { Context } from '../context.ts'
-import { CommandError, UsageError } from '../errors.ts'
+import {
+  renderCredentials,
+  toCredentialDocument,
+  toValidity,
+  withValidity,
+  type ValidityOptions
+} from '../credential.ts'
+import { CommandError } from '../errors.ts'
 import * as input from '../input.ts'
 import { EVERY, sourceNamed } from '../lookup.ts'
-import { renderTable, toned } from '../render.ts'
 import { newSecret } from '../secret-input.ts'
-import { validityCell, validityOf } from '../validity.ts'
-import { toTableWhen, toWhen } from '../when.ts'
+import { validityOf } from '../validity.ts'
+import { toWhen } from '../when.ts'
 
-interface AddOptions {
+interface AddOptions extends ValidityOptions {
   label?: string
   generate?: boolean
-  expires?: Date
-  notBefore?: Date
 }
 
 /** `sluice secrets`: what a vendor's requests are signed with. */
@@ -39,40 +43,36 @@ export const addSecrets = (program: Command, { out, sql, sealing, announce }: Co
     )
 
   withExamples(
-    secrets
-      .command('add')
-      .summary('add a secret, from stdin or a new one')
-      .description(
-        'Adds a secret to a webhook. The one a vendor gave us is read from stdin; with --generate a new one is made and ' +
-          'shown: now, and never again.'
-      )
-      .argument('<source>', 'slug of the webhook')
-      .option('--generate', 'make one')
-      .option('--label <name>', 'what to tell it apart by', input.label)
-      .option('--expires <time>', 'not valid after: 90d, or a date', input.instant)
-      .option('--not-before <time>', 'not valid before: 2h, or a date', input.instant)
-      .action(async (slug: string, options: AddOptions) => {
-        const { expires, notBefore, generate = false, label } = options
-        if (expires !== undefined && expires <= (notBefore ?? out.now)) {
-          throw new UsageError('KEY_NEVER_VALID', 'It would never be valid: it expires before it begins.')
-        }
-        const seal = sealing()
-        const store = await sql()
-        const source = await sourceNamed(store, slug, 'webhook')
-        const secret = await newSecret(authOf(source), generate, out)
-        const row = await storeSecret(store, source, seal, secret, {
-          ...(label === undefined ? {} : { label }),
-          ...(expires === undefined ? {} : { expiresAt: expires }),
-          ...(notBefore === undefined ? {} : { notBefore }),
-          now: out.now
-        })
-        await announce(slug)
-        const document = toSecretDocument({ ...row, sourceSlug: slug }, out.now)
-        out.answer({ secret: generate ? { ...document, secret } : document }, () =>
-          generate ? secret : `Added ${row.label} to ${slug}.`
+    withValidity(
+      secrets
+        .command('add')
+        .summary('add a secret, from stdin or a new one')
+        .description(
+          'Adds a secret to a webhook. The one a vendor gave us is read from stdin; with --generate a new one is made and ' +
+            'shown: now, and never again.'
         )
-        if (generate) out.note(`This is the only time ${row.label} is shown; give it to the vendor.`)
-      }),
+        .argument('<source>', 'slug of the webhook')
+        .option('--generate', 'make one')
+        .option('--label <name>', 'what to tell it apart by', input.label)
+    ).action(async (slug: string, options: AddOptions) => {
+      const { generate = false, label } = options
+      const validity = toValidity(options, out.now)
+      const seal = sealing()
+      const store = await sql()
+      const source = await sourceNamed(store, slug, 'webhook')
+      const secret = await newSecret(authOf(source), generate, out)
+      const row = await storeSecret(store, source, seal, secret, {
+        ...(label === undefined ? {} : { label }),
+        ...validity,
+        now: out.now
+      })
+      await announce(slug)
+      const document = toSecretDocument({ ...row, sourceSlug: slug }, out.now)
+      out.answer({ secret: generate ? { ...document, secret } : document }, () =>
+        generate ? secret : `Added ${row.label} to ${slug}.`
+      )
+      if (generate) out.note(`This is the only time ${row.label} is shown; give it to the vendor.`)
+    }),
     ['pbpaste | sluice secrets add acme-crm', 'the one the vendor gave us'],
     ['sluice secrets add acme-crm --generate --label 2027', 'a new one, for the vendor']
   )
@@ -93,21 +93,10 @@ export const addSecrets = (program: Command, { out, sql, sealing, announce }: Co
         out.answer({ secrets: rows.map((row) => toSecretDocument(row, out.now)) }, (screen) =>
           rows.length === 0
             ? 'No secrets. `sluice sources auth <source>` sets how a webhook is signed.'
-            : renderTable(
-                [
-                  { title: 'SECRET', shrinkTo: 10 },
-                  { title: 'SOURCE', shrinkTo: 10 },
-                  { title: 'STATE' },
-                  { title: 'LAST USED' },
-                  { title: 'CREATED', drop: 1 }
-                ],
-                rows.map((row) => [
-                  row.label,
-                  row.sourceSlug,
-                  validityCell(row, out.now),
-                  row.lastUsedAt === undefined ? toned('never', 'dim') : toTableWhen(row.lastUsedAt, out.now),
-                  toTableWhen(row.createdAt, out.now)
-                ]),
+            : renderCredentials(
+                rows,
+                { title: 'SECRET', shrinkTo: 10, of: ({ label }) => label },
+                out.now,
                 screen
               )
         )
@@ -276,13 +265,4 @@ const authOf = (source: SourceRow): ResolvedAuth => {
 const toSecretDocument = (
   row: SourceSecretRow & { sourceSlug: string },
   now: Date
-): Record<string, unknown> => ({
-  label: row.label,
-  source: row.sourceSlug,
-  state: validityOf(row, now),
-  createdAt: row.createdAt,
-  notBefore: row.notBefore ?? null,
-  expiresAt: row.expiresAt ?? null,
-  revokedAt: row.revokedAt ?? null,
-  lastUsedAt: row.lastUsedAt ?? null
-})
+): Record<string, unknown> => ({ label: row.label, ...toCredentialDocument(row, now) })

@@ -1,5 +1,5 @@
 import type { Sql } from '../client.ts'
-import { LIST_LIMIT, present, toRows } from '../rows.ts'
+import { LIST_LIMIT, present } from '../rows.ts'
 
 export interface ApiKeyRow {
   id: number
@@ -64,23 +64,4 @@ export const revokeApiKey = async (sql: Sql, prefixOrId: string): Promise<ApiKey
   await sql.apiKey.updateMany({ where: { ...where, revokedAt: null }, data: { revokedAt: new Date() } })
   const row = await sql.apiKey.findFirst({ where, orderBy: { id: 'desc' } })
   return row === null ? undefined : present<ApiKeyRow>(row)
-}
-
-/** When keys were last used; a time older than the stored one changes nothing. */
-export const touchApiKeys = async (
-  sql: Sql,
-  uses: readonly { id: number; usedAt: Date }[]
-): Promise<void> => {
-  if (uses.length === 0) return
-  await sql.$executeRaw`
-    WITH used AS (
-      SELECT id, max("usedAt") AS at
-      FROM jsonb_to_recordset(${toRows(uses)}::jsonb) AS r(id int, "usedAt" timestamptz)
-      GROUP BY id
-    ), locked AS (
-      SELECT k.id, used.at FROM api_keys k JOIN used USING (id)
-      WHERE k.last_used_at IS NULL OR k.last_used_at < used.at
-      ORDER BY k.id FOR UPDATE OF k
-    )
-    UPDATE api_keys k SET last_used_at = locked.at FROM locked WHERE k.id = locked.id`
 }

@@ -1,5 +1,5 @@
 import type { Sql } from '../client.ts'
-import { LIST_LIMIT, present, toRows } from '../rows.ts'
+import { LIST_LIMIT, present } from '../rows.ts'
 
 export interface SourceSecretRow {
   id: number
@@ -85,23 +85,4 @@ export const resealSourceSecret = async (
 ): Promise<boolean> => {
   const { count } = await sql.sourceSecret.updateMany({ where: { id, sealed: from }, data: { sealed: to } })
   return count === 1
-}
-
-/** When secrets were last used; a time older than the stored one changes nothing. */
-export const touchSourceSecrets = async (
-  sql: Sql,
-  uses: readonly { id: number; usedAt: Date }[]
-): Promise<void> => {
-  if (uses.length === 0) return
-  await sql.$executeRaw`
-    WITH used AS (
-      SELECT id, max("usedAt") AS at
-      FROM jsonb_to_recordset(${toRows(uses)}::jsonb) AS r(id int, "usedAt" timestamptz)
-      GROUP BY id
-    ), locked AS (
-      SELECT s.id, used.at FROM source_secrets s JOIN used USING (id)
-      WHERE s.last_used_at IS NULL OR s.last_used_at < used.at
-      ORDER BY s.id FOR UPDATE OF s
-    )
-    UPDATE source_secrets s SET last_used_at = locked.at FROM locked WHERE s.id = locked.id`
 }

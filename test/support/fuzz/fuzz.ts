@@ -56,7 +56,8 @@ const count = (report: FuzzReport, attempt: Attempt, answer: FuzzAnswer | undefi
   if (fault !== undefined) throw new Error(`${fault}\n${shown(attempt.request)}`)
   if (attempt.isMutated) report.mutated += 1
   if (attempt.standing === 'control') report.controls += 1
-  const kind = `${answer.status} ${codeOf(answer.text) ?? ''}`.trim()
+  const code = answer.status < 300 ? undefined : codeOf(answer.text)
+  const kind = code === undefined ? String(answer.status) : `${answer.status} ${code}`
   report.answers[kind] = (report.answers[kind] ?? 0) + 1
 }
 
