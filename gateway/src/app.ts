@@ -10,6 +10,7 @@ import type { Logger } from '@sluice/shared/log'
 import type { Reporter } from '@sluice/shared/sentry'
 import { createAccessLog } from './access-log.ts'
 import { createAdmit, type AdmitDeps } from './admit.ts'
+import { toTellable } from './bug.ts'
 import { answerClientError } from './client-error.ts'
 import { closeConnections } from './close-connections.ts'
 import { createDeliveryId } from './delivery-id.ts'
@@ -74,8 +75,9 @@ export const buildApp = async ({
       refusals.note(slug, refusal.code, isKnown, () => toSample(request, refusal))
     }
     if (refusal.code === 'INTERNAL') {
-      log.error({ err: thrown, requestId: request.id }, 'request failed unexpectedly')
-      reporter.captureError(thrown, { requestId: request.id, route: request.routeOptions.url })
+      const bug = toTellable(thrown)
+      log.error({ err: bug, requestId: request.id }, 'request failed unexpectedly')
+      reporter.captureError(bug, { requestId: request.id, route: request.routeOptions.url })
     }
     // Fastify hangs up on a body it refused, and a sender still sending would see a reset instead of the answer.
     // The rest of the body is read away instead; whoever sends for ever is cut by the request timeout.
