@@ -9,10 +9,13 @@ import { createDb, type Db } from '@sluice/prisma/client'
 import { findRun } from '@sluice/prisma/tables/feed-runs'
 import type { SchedulerConfig } from './config.ts'
 import { createDispatcher } from './dispatcher.ts'
+import { purgeExpired } from './retention.ts'
 import { createRunFeed } from './run-feed.ts'
 import { createEgress } from './fetch/egress.ts'
 import { createSpool, type Spool } from './spool.ts'
 import { startTicker } from './ticker.ts'
+import { reportUnknownOffers } from './unknown-offers.ts'
+import { startUpkeep } from './upkeep.ts'
 
 export interface SchedulerOptions {
   config: SchedulerConfig
@@ -75,10 +78,20 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
     log
   )
 
+  const upkeep = startUpkeep({
+    chores: {
+      retention: (signal) => purgeExpired({ db, log }, signal),
+      'unknown offers': () => reportUnknownOffers({ db, reporter })
+    },
+    log,
+    reporter
+  })
+
   return {
     healthPort: health.port,
     stoppers: [
       { name: 'ticker', stop: () => ticker.stop() },
+      { name: 'upkeep', stop: () => upkeep.stop() },
       { name: 'runs', stop: () => dispatcher.stop() },
       { name: 'publisher', stop: () => publisher.drain(DRAIN_TIMEOUT_MS) },
       { name: 'session', stop: () => session.close() },

@@ -1,0 +1,76 @@
+import type { Sql } from '../client.ts'
+import { Prisma } from '../generated/client.ts'
+
+/** How long rows are kept. What is not on this list is on the one below it. */
+export interface RetentionRule {
+  table: string
+  keepDays: number
+  /** Whether a row `t` is over since before an instant. */
+  expired: (before: Date) => Prisma.Sql
+}
+
+/** From short to long; a newest row that others go by is never among the expired. */
+export const RETENTION: readonly RetentionRule[] = [
+  // Raw records of webhooks: what `sluice remap` can send again.
+  { table: 'deliveries', keepDays: 30, expired: (before) => Prisma.sql`t.settled_at < ${before}` },
+  { table: 'refusals', keepDays: 30, expired: (before) => Prisma.sql`t.minute < ${before}` },
+  // Only closed ones: an open one stays for as long as nobody has mended it.
+  { table: 'rejections', keepDays: 90, expired: (before) => Prisma.sql`t.closed_at < ${before}` },
+  // Only what somebody has replayed or discarded.
+  {
+    table: 'dead_letters',
+    keepDays: 90,
+    expired: (before) => Prisma.sql`GREATEST(t.replayed_at, t.discarded_at) < ${before}`
+  },
+  // A feed's newest complete run says which body was read last.
+  {
+    table: 'feed_runs',
+    keepDays: 90,
+    expired: (before) => Prisma.sql`t.finished_at < ${before} AND t.state NOT IN ('reading', 'settling')
+      AND t.id <> ALL (
+        SELECT max(d.id) FROM feed_runs d WHERE d.source_id = t.source_id AND d.state = 'done' GROUP BY d.source_id
+      )`
+  },
+  // Changes of offers that are still offered tell a new reader of the stream all of it: those stay.
+  {
+    table: 'offer_changes',
+    keepDays: 365,
+    expired: (before) => Prisma.sql`t.published_at < ${before} AND EXISTS (
+      SELECT FROM offers o
+      WHERE o.vendor_id = t.vendor_id AND o.external_id = t.external_id AND o.state = 'withdrawn'
+        AND o.updated_at < ${before}
+    )`
+  }
+]
+
+/** What no rule deletes, and why. */
+export const KEPT: Readonly<Record<string, string>> = {
+  vendors: 'what people have typed in',
+  sources: 'what people have typed in',
+  api_keys: 'a revoked key says whom we once let in',
+  source_secrets: 'the same',
+  locations: 'places do not grow old',
+  offers: 'a withdrawn one is a tombstone: an older fact may not bring it back',
+  feed_records: 'one row an offer; what the next run is compared with',
+  run_seen: 'forgotten when its run has ended',
+  outbox: 'not delivered yet',
+  outbox_usage: 'one row a source',
+  dead_letter_acts: 'goes with its letter'
+}
+
+const DAY_MS = 24 * 3_600_000
+
+/** Deletes at most `limit` rows of a table that are over by its rule; returns how many it deleted. */
+export const purge = (
+  sql: Sql,
+  { table, keepDays, expired }: RetentionRule,
+  { now, limit }: { now: Date; limit: number }
+): Promise<number> => {
+  const name = Prisma.raw(`"${table}"`)
+  const before = new Date(now.getTime() - keepDays * DAY_MS)
+  // What somebody else is at is left to them, or to the next time.
+  return sql.$executeRaw`
+    DELETE FROM ${name} WHERE ctid = ANY (ARRAY(
+      SELECT t.ctid FROM ${name} t WHERE ${expired(before)} LIMIT ${limit} FOR UPDATE OF t SKIP LOCKED
+    ))`
+}
