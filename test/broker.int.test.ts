@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { Socket } from 'node:net'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import {
   applyTopology,
   createConsumer,
@@ -15,6 +16,7 @@ import {
 } from '@sluice/shared/broker'
 import type { ConfigError } from '@sluice/shared/errors'
 import { createLogger } from '@sluice/shared/log'
+import { connectTo } from '../shared/src/broker/connect.ts'
 import { createTestBroker, RABBITMQ_URL, type TestBroker } from './support/broker.ts'
 import { waitFor } from './support/process.ts'
 
@@ -164,6 +166,30 @@ test('with wait callers stand in a bounded line, leave it on abort, and are told
   await expect(publisher.publish(broker.message('m4'), { wait: true })).rejects.toMatchObject({
     code: 'BROKER_DOWN'
   })
+})
+
+test('who waits leaves the line after its time, and hears why its turn did not come', async () => {
+  const down = createPublisher(openSession('test.never'), { log })
+  await expect(down.publish(broker.message('m0'), { wait: true, waitMs: 1 })).rejects.toMatchObject({
+    code: 'BROKER_DOWN',
+    sent: false
+  })
+  expect(await down.drain(0)).toBe(0) // nobody is left in line
+})
+
+test('what is published in one turn leaves in one write', async () => {
+  const model = await connectTo(broker.url, 'test.one-write', AbortSignal.timeout(10_000))
+  try {
+    const channel = await model.createConfirmChannel()
+    const { stream: socket } = model.connection as unknown as { stream: Socket }
+    const writes = [vi.spyOn(socket, '_write'), vi.spyOn(socket, '_writev')]
+    const { exchange, routingKey } = broker.message(0)
+    for (let id = 0; id < 20; id += 1) channel.publish(exchange, routingKey, Buffer.alloc(2_048), {})
+    await channel.waitForConfirms()
+    expect(writes.map(({ mock }) => mock.calls.length)).toEqual([0, 1])
+  } finally {
+    await model.close()
+  }
 })
 
 test('a window of one still publishes everything that waits, in order', async () => {

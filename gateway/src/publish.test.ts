@@ -28,14 +28,13 @@ const publisherOf = (
     status,
     publish: (
       { properties }: { properties: { messageId: string } },
-      { signal }: { signal?: AbortSignal } = {}
+      { waitMs }: { waitMs?: number } = {}
     ) => {
       const answer = answers[sent.push(properties.messageId) - 1] ?? 'ok'
       if (answer === 'ok') return Promise.resolve()
       if (answer === 'waits') {
-        return new Promise<void>((_, reject) =>
-          signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-        )
+        const late = new PublishError('BROKER_SATURATED', 'late')
+        return new Promise<void>((_, reject) => setTimeout(() => reject(late), waitMs))
       }
       return Promise.reject(typeof answer === 'string' ? new PublishError(answer, 'no') : answer)
     }

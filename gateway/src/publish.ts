@@ -37,15 +37,15 @@ export const createPublish =
     if (confirmMs <= 0) return none(noRoom())
     if (!breaker.admit()) return none(new PublishError('BROKER_DOWN', 'the broker has not answered lately'))
 
-    const signal = AbortSignal.timeout(Math.floor(withinMs) - confirmMs)
-    const results = await Promise.allSettled(
-      messages.map((message) => publisher.publish(message, { wait: true, signal, timeoutMs: confirmMs }))
+    const options = { wait: true, waitMs: Math.floor(withinMs) - confirmMs, timeoutMs: confirmMs }
+    const unconfirmed: Unconfirmed[] = []
+    await Promise.all(
+      messages.map((message, index) =>
+        publisher.publish(message, options).catch((thrown: unknown) => {
+          unconfirmed.push({ index, error: toError(thrown) })
+        })
+      )
     )
-
-    const unconfirmed = results.flatMap((result, index): Unconfirmed[] => {
-      if (result.status === 'fulfilled') return []
-      return [{ index, error: result.reason === signal.reason ? noRoom() : toError(result.reason) }]
-    })
     tell(breaker, unconfirmed, messages.length)
     return unconfirmed
   }

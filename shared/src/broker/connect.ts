@@ -1,4 +1,6 @@
+import { Duplex } from 'node:stream'
 import { connect, type ChannelModel } from 'amqplib'
+import { writeOnceATurn } from './one-write.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_DELAY_MS = 10_000
@@ -6,7 +8,7 @@ const KEEP_ALIVE_DELAY_MS = 10_000
 const HEARTBEAT_S = 10
 
 /** A connection; `signal` destroys its socket, which is the only way out when the broker hangs. */
-export const connectTo = (url: string, name: string, signal: AbortSignal): Promise<ChannelModel> => {
+export const connectTo = async (url: string, name: string, signal: AbortSignal): Promise<ChannelModel> => {
   const options = {
     timeout: CONNECT_TIMEOUT_MS,
     noDelay: true, // without it a lone confirm costs 44 ms
@@ -15,8 +17,15 @@ export const connectTo = (url: string, name: string, signal: AbortSignal): Promi
     clientProperties: { connection_name: name },
     signal
   }
-  return connect(withHeartbeat(url), options)
+  const model = await connect(withHeartbeat(url), options)
+  const socket = socketOf(model)
+  if (socket !== undefined) writeOnceATurn(socket)
+  return model
 }
+
+/** amqplib does not say where it keeps its socket; should it move, we are slower and nothing else. */
+const socketOf = ({ connection }: ChannelModel): Duplex | undefined =>
+  'stream' in connection && connection.stream instanceof Duplex ? connection.stream : undefined
 
 const withHeartbeat = (url: string): string => {
   const parsed = new URL(url)

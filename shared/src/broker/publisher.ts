@@ -3,7 +3,7 @@ import type { OutgoingMessage } from '../envelope.ts'
 import { toError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { countReturn, problemOf, type Outlet } from './outlet.ts'
-import { notSent, unknownOutcome } from './publish-error.ts'
+import { notSent, unknownOutcome, type PublishError } from './publish-error.ts'
 import type { Session } from './session.ts'
 
 export type PublisherStatus = 'ready' | 'saturated' | 'blocked' | 'down'
@@ -11,6 +11,8 @@ export type PublisherStatus = 'ready' | 'saturated' | 'blocked' | 'down'
 export interface PublishOptions {
   /** Wait for room and for the broker to come back (feeds) instead of failing at once (HTTP). */
   wait?: boolean
+  /** With `wait`: for no longer than this. Costs nothing when there is room at once. */
+  waitMs?: number
   /** Ends the wait; a message that has been sent is not called back. */
   signal?: AbortSignal
   /** How long the broker may take to confirm once the message is sent; then the outcome is `PUBLISH_UNKNOWN`. */
@@ -52,6 +54,13 @@ interface Waiter {
   giveUp: () => void
 }
 
+/** How long a message may stand in line, and be without an answer then. */
+interface Turn {
+  timeoutMs: number
+  waitMs: number | undefined
+  signal: AbortSignal | undefined
+}
+
 /** A publisher on `session`; it opens with the session and reopens with it. */
 export const createPublisher = (
   session: Session,
@@ -74,6 +83,12 @@ export const createPublisher = (
     if (isBlocked) return 'blocked'
     const isFull = outlet.unanswered >= window || outlet.bytes >= WINDOW_BYTES || !outlet.isWritable
     return isFull ? 'saturated' : 'ready'
+  }
+
+  /** Why a message is not sent now. */
+  const refusalNow = (): PublishError => {
+    const status = statusNow()
+    return notSent(status === 'ready' ? 'down' : status)
   }
 
   /** Something moved: whoever is first in line goes, as long as there is room. */
@@ -147,8 +162,12 @@ export const createPublisher = (
   }
 
   /** Stands in line until the message is sent, then until it is answered. */
-  const sendInTurn = (message: OutgoingMessage, timeoutMs: number, signal?: AbortSignal): Promise<void> =>
+  const sendInTurn = (message: OutgoingMessage, { timeoutMs, waitMs, signal }: Turn): Promise<void> =>
     new Promise((resolve, reject) => {
+      const stopWaiting = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+      }
       const waiter: Waiter = {
         start: () => {
           try {
@@ -158,19 +177,23 @@ export const createPublisher = (
           } catch (thrown) {
             reject(toError(thrown))
           }
-          signal?.removeEventListener('abort', leave)
+          stopWaiting()
           return true
         },
         giveUp: () => {
-          signal?.removeEventListener('abort', leave)
+          stopWaiting()
           reject(notSent('down'))
         }
       }
-      const leave = (): void => {
+      const leave = (why: Error): void => {
+        stopWaiting()
         line.splice(line.indexOf(waiter), 1)
-        reject(toError(signal?.reason))
+        reject(why)
       }
-      signal?.addEventListener('abort', leave, { once: true })
+      const onAbort = (): void => leave(toError(signal?.reason))
+      const onLate = (): void => leave(refusalNow())
+      const timer = waitMs === undefined ? undefined : setTimeout(onLate, waitMs)
+      signal?.addEventListener('abort', onAbort, { once: true })
       line.push(waiter)
       changed()
     })
@@ -209,17 +232,15 @@ export const createPublisher = (
   })
 
   return {
-    publish: async (message, { wait = false, signal, timeoutMs = confirmTimeoutMs } = {}) => {
+    publish: async (message, { wait = false, waitMs, signal, timeoutMs = confirmTimeoutMs } = {}) => {
       signal?.throwIfAborted()
-      if (wait) {
-        if (hasEnded) throw notSent('down')
-        if (line.length >= maxWaiting) throw notSent('saturated')
-        return sendInTurn(message, timeoutMs, signal)
-      }
-      const status = statusNow()
-      const sent = status === 'ready' ? send(message, timeoutMs) : undefined
-      if (sent === undefined) throw notSent(status === 'ready' ? 'down' : status)
-      return sent
+      // Whoever finds room stands in no line: `changed` has let everybody go who was in it.
+      const sent = statusNow() === 'ready' ? send(message, timeoutMs) : undefined
+      if (sent !== undefined) return sent
+      if (!wait) throw refusalNow()
+      if (hasEnded) throw notSent('down')
+      if (line.length >= maxWaiting) throw notSent('saturated')
+      return sendInTurn(message, { timeoutMs, waitMs, signal })
     },
     get status() {
       return statusNow()
