@@ -1,140 +1,138 @@
 import { randomUUID } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
-import { availableParallelism, cpus, totalmem } from 'node:os'
-import { parseArgs } from 'node:util'
-import { withConnection } from './_errand.ts'
-import { closedLoop, type Round } from './_closed-loop.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createGatewayHouse, type GatewayHouse } from '../../test/drills/_gateway-house.ts'
 import { percentile } from '../../test/support/load.ts'
 import { freePort, run, waitFor } from '../../test/support/process.ts'
+import { runBench, type Running } from './_bench.ts'
+import { closedLoop, toLetter, type Letter } from './_closed-loop.ts'
+import { withConnection } from './_errand.ts'
 
-/** `pnpm bench gateway`: how much of what a broker's confirm allows is left when everything of the gateway is on. */
+/** Whoever answers requests, as a process of its own. */
+interface Contender {
+  name: string
+  port: number
+  /** What is sent in a round that may need so many requests. */
+  letters: (count: number) => Letter[]
+}
 
-const { values } = parseArgs({
-  options: {
-    json: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '5' }
-  }
-})
-const CONNECTIONS = 50
-const BODY_BYTES = 2_048
-const WARM_MS = 1_000
+const NO_BROKER = 'Fastify without a broker'
+const SERIAL = 'serialised confirms'
 const BARE = 'a bare handler, one confirm a request'
 const WITH_KEY = 'the gateway, API key'
 const WITH_ALL = 'the gateway, HMAC + rate limit + duplicates'
 
-interface Contender {
-  name: string
-  port: number
-  next: () => { path: string; headers: Record<string, string>; body: string }
-}
+/** More than any of them answers a second here; letters that are used up are sent again, as copies. */
+const MAX_PER_SECOND = 25_000
+const WARM_MS = 1_000
+/** Until a process runs as fast as it will: what it does has been compiled. */
+const FIRST_WARM_MS = 3_000
+/** For the broker to be done with what it was told in the round before. */
+const SETTLE_MS = 500
+const BODIES = 256
 
-const body = (): string => {
+const bodyOf = (id: number, bytes: number): string => {
   const record = {
-    id: `b-${Math.floor(Math.random() * 1e6)}`,
+    id: `b-${id}`,
     transaction: 'sale',
     price: { amount: 185_000, currency: 'EUR' },
     texts: ''
   }
-  record.texts = 'x'.repeat(BODY_BYTES - JSON.stringify(record).length)
+  record.texts = 'x'.repeat(Math.max(0, bytes - JSON.stringify(record).length))
   return JSON.stringify(record)
 }
 
-const bare = async (at: GatewayHouse, name: string, mode: string): Promise<Contender> => {
+const startBare = async (
+  { rabbit, topology }: GatewayHouse,
+  cleanup: Running<string>['cleanup'],
+  mode: 'none' | 'serial' | 'confirm'
+): Promise<number> => {
   const port = await freePort()
   const server = run(process.execPath, [
     'bench/src/_bare-server.ts',
     mode,
     String(port),
-    at.rabbit.url,
-    at.topology.exchanges.records
+    rabbit.url,
+    topology.exchanges.records
   ])
-  closers.unshift(() => server.stop())
-  await waitFor(`${name} to start`, () => server.lines().some(({ msg }) => msg === 'started'))
-  return { name, port, next: () => ({ path: '/webhooks/bare', headers: {}, body: body() }) }
-}
-
-const ours = async (at: GatewayHouse): Promise<Contender[]> => {
-  const key = await at.addKeySource({ slug: 'key' })
-  const signed = await at.addSignedSource({ slug: 'all', rateLimit: 2_000_000_000 })
-  const gateway = await at.startGateway()
-  const port = Number(new URL(gateway.url).port)
-  const withAll = (): ReturnType<Contender['next']> => {
-    const text = body()
-    return { path: '/webhooks/all', headers: signed.sign(randomUUID(), text), body: text }
-  }
-  return [
-    { name: WITH_KEY, port, next: () => ({ path: '/webhooks/key', headers: key, body: body() }) },
-    { name: WITH_ALL, port, next: withAll }
-  ]
-}
-
-const median = (samples: readonly number[]): number => percentile(samples, 0.5)
-
-const closers: (() => unknown)[] = []
-try {
-  const at = await createGatewayHouse({ cleanup: (close) => void closers.unshift(close) })
-  const contenders = [
-    await bare(at, 'Fastify without a broker', 'none'),
-    await bare(at, 'serialised confirms', 'serial'),
-    await bare(at, BARE, 'confirm'),
-    ...(await ours(at))
-  ]
-  const rounds = new Map<string, Round[]>(contenders.map(({ name }) => [name, []]))
-  for (let round = 0; round < Number(values.rounds); round += 1) {
-    for (const { name, port, next } of contenders) {
-      await withConnection(at.rabbit.url, (channel) => channel.purgeQueue(at.topology.queues.webhook))
-      const measureMs = Number(values.seconds) * 1_000
-      rounds
-        .get(name)
-        ?.push(await closedLoop(port, next, { connections: CONNECTIONS, warmMs: WARM_MS, measureMs }))
-    }
-  }
-
-  const ratios = (name: string): number[] =>
-    (rounds.get(name) ?? []).map(
-      ({ perSecond }, index) => perSecond / (rounds.get(BARE)?.[index]?.perSecond ?? Number.NaN)
-    )
-  console.table(
-    contenders.map(({ name }) => {
-      const mine = rounds.get(name) ?? []
-      const times = mine.flatMap((round) => round.times)
-      const others = mine
-        .flatMap(({ statuses }) => Object.keys(statuses))
-        .filter((status) => status !== '202')
-      return {
-        name,
-        'requests/s': Math.round(median(mine.map(({ perSecond }) => perSecond))),
-        'p50 ms': percentile(times, 0.5).toFixed(1),
-        'p99 ms': percentile(times, 0.99).toFixed(1),
-        'of bare': median(ratios(name)).toFixed(2),
-        'other answers': [...new Set(others)].join(' ') || 'none'
-      }
-    })
+  cleanup(() => server.stop())
+  await waitFor(`the bare server (${mode}) to start`, () =>
+    server.lines().some(({ msg }) => msg === 'started')
   )
-  const goals = [
-    { name: WITH_KEY, goal: 0.8 },
-    { name: WITH_ALL, goal: 0.65 }
-  ].map(({ name, goal }) => {
-    const measured = median(ratios(name))
-    return { name: `${name}, of a bare confirmed handler`, goal, measured, met: measured >= goal }
-  })
-  for (const { name, goal, measured, met } of goals)
-    console.log(`${met ? '✓' : '✗'} ${name}: ${measured.toFixed(2)}, goal ${goal}`)
-  if (values.json !== undefined) {
-    const rows = contenders.flatMap(({ name }) => [
-      { name, unit: 'requests/s', samples: rounds.get(name)?.map(({ perSecond }) => perSecond) },
-      { name, unit: 'ms', samples: rounds.get(name)?.map(({ times }) => times) }
-    ])
-    const machine = {
-      cpu: cpus()[0]?.model,
-      cores: availableParallelism(),
-      memoryBytes: totalmem(),
-      node: process.version
-    }
-    await writeFile(values.json, `${JSON.stringify({ scenario: 'gateway', machine, rows, goals })}\n`)
-  }
-} finally {
-  for (const close of closers) await close()
+  return port
 }
+
+const measure = async ({
+  sizes,
+  note,
+  sample,
+  goal,
+  cleanup
+}: Running<'rounds' | 'seconds' | 'connections' | 'bytes'>): Promise<void> => {
+  const house = await createGatewayHouse({ cleanup })
+  const key = await house.addKeySource({ slug: 'key' })
+  const signed = await house.addSignedSource({ slug: 'all', rateLimit: 2_000_000_000 })
+  const gateway = await house.startGateway()
+  const port = Number(new URL(gateway.url).port)
+  const bodies = Array.from({ length: BODIES }, (_, id) => bodyOf(id, sizes.bytes))
+  const alike =
+    (path: string, headers: Readonly<Record<string, string>> = {}): Contender['letters'] =>
+    () =>
+      bodies.map((body) => toLetter(path, headers, body))
+
+  const contenders: readonly Contender[] = [
+    { name: NO_BROKER, port: await startBare(house, cleanup, 'none'), letters: alike('/webhooks/bare') },
+    { name: SERIAL, port: await startBare(house, cleanup, 'serial'), letters: alike('/webhooks/bare') },
+    { name: BARE, port: await startBare(house, cleanup, 'confirm'), letters: alike('/webhooks/bare') },
+    { name: WITH_KEY, port, letters: alike('/webhooks/key', key) },
+    {
+      name: WITH_ALL,
+      port,
+      letters: (count) =>
+        Array.from({ length: count }, (_, index) => {
+          const body = bodies[index % BODIES] ?? ''
+          return toLetter('/webhooks/all', signed.sign(randomUUID(), body), body)
+        })
+    }
+  ]
+
+  /** On an empty queue, for what is already in it slows the broker down. */
+  const roundOf = async ({ port: at, letters }: Contender, warmMs: number, measureMs: number) => {
+    const { webhook } = house.topology.queues
+    await withConnection(house.rabbit.url, (channel) => channel.purgeQueue(webhook))
+    const ready = letters((MAX_PER_SECOND * (warmMs + measureMs)) / 1_000)
+    await sleep(SETTLE_MS)
+    let sent = 0
+    const next = (): Letter => ready[sent++ % ready.length] as Letter
+    return await closedLoop(at, next, { connections: sizes.connections, warmMs, measureMs })
+  }
+
+  for (const contender of contenders) await roundOf(contender, FIRST_WARM_MS, 0)
+  note(
+    `${sizes.connections} connections, bodies of ${sizes.bytes} bytes, into a quorum queue nobody consumes`
+  )
+  for (let round = 1; round <= sizes.rounds; round++) {
+    // There and back: what a round leaves behind is not always in the same one's way.
+    for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
+      const { perSecond, times, others } = await roundOf(contender, WARM_MS, sizes.seconds * 1_000)
+      sample(contender.name, 'requests/s', perSecond)
+      sample(contender.name, 'p50 ms', percentile(times, 0.5))
+      sample(contender.name, 'p99 ms', percentile(times, 0.99))
+      sample(contender.name, 'not 202', others)
+    }
+    note(`round ${round} of ${sizes.rounds}`)
+  }
+  goal(WITH_KEY, BARE, 'requests/s', 0.8)
+  goal(WITH_ALL, BARE, 'requests/s', 0.65)
+}
+
+await runBench({
+  name: 'gateway',
+  about: 'what is left of a bare confirmed handler when everything of the gateway is on',
+  sizes: {
+    rounds: { about: 'how often each is measured', fallback: 5, min: 1, max: 50 },
+    seconds: { about: 'how long each is measured a round', fallback: 5, min: 1, max: 60 },
+    connections: { about: 'requests under way at once', fallback: 50, min: 1, max: 1_000 },
+    bytes: { about: 'size of a body', fallback: 2_048, min: 256, max: 1_000_000 }
+  },
+  run: measure
+})
