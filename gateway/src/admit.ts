@@ -39,7 +39,7 @@ export interface AdmitDeps {
   keyUsage: Pick<KeyUsage, 'note'>
   secretUsage: Pick<KeyUsage, 'note'>
   limitRate: LimitRate
-  metrics: Pick<Metrics, 'timed'>
+  metrics: Pick<Metrics, 'timed' | 'timedAsync'>
 }
 
 export const createAdmit = ({ sources, limitRate, metrics, ...deps }: AdmitDeps): Admit => {
@@ -70,8 +70,8 @@ export const createAdmit = ({ sources, limitRate, metrics, ...deps }: AdmitDeps)
   return async (request, reply) => {
     const source = await findSource(sources, request.params.source)
     request.facts.source = source.slug
-    const authentication = await metrics.timed('auth', async () => know(request, source))
-    await metrics.timed('rate_limit', () => limitRate(request, reply, source))
+    const authentication = metrics.timed('auth', () => know(request, source))
+    await metrics.timedAsync('rate_limit', () => limitRate(request, reply, source))
     return { source, authentication }
   }
 }

@@ -92,9 +92,10 @@ export const buildApp = async ({
   const app = fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (logger) => logger, // a request has its one line, and nothing else to log
     genReqId: () => createDeliveryId(),
     requestIdHeader: false,
-    trustProxy: (_address, hop) => hop < proxyHops,
+    trustProxy: proxyHops > 0 && ((_address, hop) => hop < proxyHops),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -124,13 +125,18 @@ export const buildApp = async ({
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
   app.decorateRequest('facts')
-  app.addHook('onRequest', async (request, reply) => begin(request, reply))
+  app.addHook('onRequest', (request, reply, done) => {
+    begin(request, reply)
+    done()
+  })
   const logRequest = createAccessLog({ log })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     logRequest(request, reply)
     const { source, outcome, refusal } = request.facts
-    if (slugOf(request) === undefined) return
-    metrics.answered(source, refusal?.code ?? outcome ?? 'answered', reply.statusCode, reply.elapsedTime)
+    if (slugOf(request) !== undefined) {
+      metrics.answered(source, refusal?.code ?? outcome ?? 'answered', reply.statusCode, reply.elapsedTime)
+    }
+    done()
   })
   closeConnections(app, { idleMs: IDLE_GRACE_MS, endMs: REQUEST_TIMEOUT_MS })
   app.setErrorHandler(answerError)

@@ -58,8 +58,9 @@ export const closeConnections = (app: FastifyInstance, { idleMs, endMs }: Closin
       await sleep(SWEEP_EVERY_MS)
     }
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     if (isClosing) reply.header('connection', 'close')
+    done(null, payload)
   })
 }
 

@@ -1,4 +1,4 @@
-import { pino, type Logger as PinoLogger } from 'pino'
+import { destination, pino, type Logger as PinoLogger } from 'pino'
 
 /**
  * pino, one logger a service, one `child` a unit of work, handed down and never imported.
@@ -28,21 +28,22 @@ export interface LogOptions {
   level: string
 }
 
+/** Lines leave together, when there are so many bytes of them or this time has passed; the last at exit, at the latest. */
+const BLOCK_BYTES = 4_096
+const BLOCK_MS = 50
+
 /** Pretty on a terminal, one JSON object a line elsewhere. */
-export const createLogger = ({ service, level }: LogOptions): Logger =>
-  pino({
-    name: service,
-    level,
-    redact: { paths: REDACTED, censor: '[redacted]' },
-    ...(process.stdout.isTTY
-      ? {
-          transport: {
-            target: 'pino-pretty',
-            options: { ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }
-          }
-        }
-      : {})
-  })
+export const createLogger = ({ service, level }: LogOptions): Logger => {
+  const options = { name: service, level, redact: { paths: REDACTED, censor: '[redacted]' } }
+  if (!process.stdout.isTTY) {
+    return pino(
+      options,
+      destination({ dest: 1, sync: false, minLength: BLOCK_BYTES, periodicFlush: BLOCK_MS })
+    )
+  }
+  const pretty = { ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }
+  return pino({ ...options, transport: { target: 'pino-pretty', options: pretty } })
+}
 
 /** A URL without its user and password, for logs and error messages. */
 export const withoutSecrets = (url: string): string => {

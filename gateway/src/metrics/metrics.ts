@@ -9,10 +9,12 @@ export type Phase = 'auth' | RedisPhase | 'read' | 'publish'
  * id, an address or anything a sender chose.
  */
 export interface Metrics {
-  /** Runs the work of a phase and takes its time, however it ends. */
-  timed: <T>(phase: Phase, work: () => Promise<T>) => Promise<T>
-  /** Redis was not there to ask: the request went on without that check. */
-  failedOpen: (phase: RedisPhase) => void
+  /** Does the work of a phase and takes its time, however it ends. */
+  timed: <T>(phase: Phase, work: () => T) => T
+  /** The same for work that is waited for. */
+  timedAsync: <T>(phase: Phase, work: () => Promise<T>) => Promise<T>
+  /** Redis was not there to ask: so many requests went on without that check. */
+  failedOpen: (phase: RedisPhase, requests: number) => void
   /** One request to a webhook was answered. `source` only once it is known to exist. */
   answered: (source: string | undefined, outcome: string, status: number, durationMs: number) => void
   inFlight: (change: 1 | -1) => void
@@ -76,6 +78,9 @@ export const createMetrics = (gauges: Readonly<Record<string, () => number>> = {
     registry.registerMetric(gauge)
   }
 
+  const took = (phase: Phase, startedAt: number): void =>
+    phases.observe({ phase }, (performance.now() - startedAt) / 1000)
+
   const labelOf = (source: string | undefined): string => {
     if (source === undefined) return ''
     if (sources.size < MAX_SOURCES) sources.add(source)
@@ -83,15 +88,23 @@ export const createMetrics = (gauges: Readonly<Record<string, () => number>> = {
   }
 
   return {
-    timed: async (phase, work) => {
+    timed: (phase, work) => {
+      const startedAt = performance.now()
+      try {
+        return work()
+      } finally {
+        took(phase, startedAt)
+      }
+    },
+    timedAsync: async (phase, work) => {
       const startedAt = performance.now()
       try {
         return await work()
       } finally {
-        phases.observe({ phase }, (performance.now() - startedAt) / 1000)
+        took(phase, startedAt)
       }
     },
-    failedOpen: (phase) => skipped.inc({ phase }),
+    failedOpen: (phase, requests) => skipped.inc({ phase }, requests),
     answered: (source, outcome, status, durationMs) => {
       outcomes.inc({ source: labelOf(source), outcome })
       requests.observe({ status: `${Math.floor(status / 100)}xx` }, durationMs / 1000)

@@ -54,7 +54,11 @@ const createDoor = (format: Format) => {
       accepted.push(...envelopes)
       return { confirmed: envelopes.length, outboxed: 0 }
     },
-    metrics: { timed: (_phase, work) => work(), inFlight: () => undefined },
+    metrics: {
+      timed: (_phase, work) => work(),
+      timedAsync: (_phase, work) => work(),
+      inFlight: () => undefined
+    },
     log: createLogger({ service: 'test', level: 'silent' })
   })
   return {

@@ -20,7 +20,7 @@ export interface WebhookDeps {
   duplicates: Duplicates
   findFormat: FindFormat
   accept: Accept
-  metrics: Pick<Metrics, 'timed' | 'inFlight'>
+  metrics: Pick<Metrics, 'timed' | 'timedAsync' | 'inFlight'>
   log: Logger
 }
 
@@ -59,11 +59,11 @@ const receive = async (
   if (source.isPaused && source.onPaused !== 'accept') throw paused()
   const format = receivableFormat(source, findFormat, log)
 
-  const read = () => metrics.timed('read', async () => readBody({ headers, body }, source, format))
-  const content = format.sharesEventIds === true ? await read() : undefined
+  const read = () => metrics.timed('read', () => readBody({ headers, body }, source, format))
+  const content = format.sharesEventIds === true ? read() : undefined
   const event = toEvent(authentication.eventId, source, content?.records)
   if (event !== undefined) {
-    const first = await metrics.timed('duplicates', () => duplicates.find(event))
+    const first = await metrics.timedAsync('duplicates', () => duplicates.find(event))
     if (first !== undefined) {
       facts.outcome = 'duplicate'
       facts.duplicateOf = first
@@ -71,7 +71,7 @@ const receive = async (
       return { id: first, duplicate: true }
     }
   }
-  const { records, reply: acknowledgement } = content ?? (await read())
+  const { records, reply: acknowledgement } = content ?? read()
   facts.records = records.length
 
   const traceparent = traceparentOf(headers.traceparent)
@@ -82,7 +82,7 @@ const receive = async (
   const fromTheFuture = envelopes.filter(({ factAt }) => factAt > receivedAt).length
   if (fromTheFuture > 0) facts.fromTheFuture = fromTheFuture
 
-  const { outboxed } = await metrics.timed('publish', () =>
+  const { outboxed } = await metrics.timedAsync('publish', () =>
     accept(envelopes, source, BUDGET_MS - (performance.now() - startedAt))
   )
   if (outboxed > 0) facts.outboxed = outboxed
