@@ -69,3 +69,22 @@ it('a Redis that falls silent is a miss each time, and is back after that', asyn
   way.restore()
   await waitFor('the value again', async () => (await cache.get('key')) === 'value')
 })
+
+it('values put under one key are found one by one, and expire together', async () => {
+  const namespace = `test-fields-${process.pid}`
+  const cache = createCache({ url: services.redisUrl, namespace, log })
+  const redis = createRedis({ url: services.redisUrl, log })
+  closers.push(
+    () => cache.del('marks'),
+    () => cache.close(),
+    () => redis.disconnect()
+  )
+  await waitFor('the connections', () => cache.isUp() && redis.status === 'ready')
+  await cache.setFields('marks', [], 60)
+  expect(await redis.exists(`${namespace}:marks`)).toBe(0)
+  await cache.setFields('marks', [['a', { records: 1 }]], 60)
+  await cache.setFields('marks', [['b', 2]], 600)
+  const found = ['a', 'b', 'c'].map((field) => cache.getField('marks', field))
+  expect(await Promise.all(found)).toEqual([{ records: 1 }, 2, undefined])
+  expect(await redis.ttl(`${namespace}:marks`)).toBeGreaterThan(500)
+})

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeliveryRow } from '@sluice/prisma/tables/deliveries'
+import { madeAt } from './delivery-id.ts'
 import type { QueuedMark, QueuedMarks } from './queued-marks.ts'
 
 /** What became of one record, as its vendor is told. */
@@ -76,9 +77,6 @@ export const createFindDelivery = ({
 
 /** A UUID of version 7, as `createDeliveryId` makes them. */
 const DELIVERY_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-
-/** The millisecond that is written in a delivery's id. */
-const madeAt = (deliveryId: string): number => Number.parseInt(deliveryId.replace('-', '').slice(0, 12), 16)
 
 /** Puts together what is known; pure. A record nobody has settled is queued, wherever it is. */
 export const toDeliveryStatus = (

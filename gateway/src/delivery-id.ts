@@ -1,5 +1,9 @@
 import { randomUUID } from 'node:crypto'
 
+/** The millisecond that is written in a delivery's id. */
+export const madeAt = (deliveryId: string): number =>
+  Number.parseInt(deliveryId.replace('-', '').slice(0, 12), 16)
+
 /** A UUID of version 7 (RFC 9562): sorts by the millisecond it was made in, and cannot be guessed. */
 export const createDeliveryId = (atMs: number = Date.now()): string => {
   const time = atMs.toString(16).padStart(12, '0')

@@ -1,5 +1,6 @@
 import type { Cache } from '@sluice/shared/cache'
 import type { Envelope } from '@sluice/shared/envelope'
+import { madeAt } from './delivery-id.ts'
 
 /** A delivery that was accepted and may not have been applied yet. */
 export interface QueuedMark {
@@ -20,7 +21,7 @@ export interface QueuedMarks {
 }
 
 export interface QueuedMarksOptions {
-  cache: Pick<Cache, 'get' | 'setMany'>
+  cache: Pick<Cache, 'getField' | 'setFields'>
   lingerMs?: number
 }
 
@@ -36,9 +37,9 @@ export const createQueuedMarks = ({ cache, lingerMs = LINGER_MS }: QueuedMarksOp
 
   const flush = async (): Promise<void> => {
     timer = undefined
-    const marks = [...waiting].map(([id, mark]) => [cacheKey(id), mark] as const)
+    const marks = Map.groupBy(waiting, ([id]) => cacheKey(id))
     waiting = new Map()
-    await cache.setMany(marks, TTL_SECONDS)
+    await Promise.all([...marks].map(([key, fields]) => cache.setFields(key, fields, TTL_SECONDS)))
   }
 
   return {
@@ -47,7 +48,8 @@ export const createQueuedMarks = ({ cache, lingerMs = LINGER_MS }: QueuedMarksOp
       waiting.set(deliveryIdOf(first.messageId), { sourceId, records: others.length + 1 })
       timer ??= setTimeout(() => void flush(), lingerMs).unref()
     },
-    find: async (deliveryId) => waiting.get(deliveryId) ?? cache.get<QueuedMark>(cacheKey(deliveryId)),
+    find: async (deliveryId) =>
+      waiting.get(deliveryId) ?? cache.getField<QueuedMark>(cacheKey(deliveryId), deliveryId),
     close: async () => {
       clearTimeout(timer)
       await flush()
@@ -55,7 +57,8 @@ export const createQueuedMarks = ({ cache, lingerMs = LINGER_MS }: QueuedMarksOp
   }
 }
 
-const cacheKey = (deliveryId: string): string => `delivery:${deliveryId}`
+/** Those of one second share a key, which costs a command for all of them instead of one for each. */
+const cacheKey = (deliveryId: string): string => `deliveries:${Math.floor(madeAt(deliveryId) / 1000)}`
 
 /** `<deliveryId>.<index>` without its index. */
 const deliveryIdOf = (messageId: string): string => messageId.slice(0, messageId.lastIndexOf('.'))

@@ -9,15 +9,22 @@ import { createBreaker } from './breaker.ts'
  */
 export interface QuickRedis {
   readonly client: Redis
-  /** `undefined` when Redis is away or slow; that is counted under the phase, and the request goes on. */
-  ask: <T>(phase: RedisPhase, question: (client: Redis) => Promise<T>) => Promise<T | undefined>
+  /**
+   * `undefined` when Redis is away or slow; that is counted under the phase, and what asked goes on: one request, or as
+   * many as share the question.
+   */
+  ask: <T>(
+    phase: RedisPhase,
+    question: (client: Redis) => Promise<T>,
+    requests?: number
+  ) => Promise<T | undefined>
 }
 
 export type RedisPhase = 'rate_limit' | 'duplicates'
 
 export interface QuickRedisOptions {
   client: Redis
-  failedOpen: (phase: RedisPhase) => void
+  failedOpen: (phase: RedisPhase, requests: number) => void
   /** What a question may take. */
   timeoutMs?: number
   probeEveryMs?: number
@@ -34,7 +41,7 @@ export const createQuickRedis = ({
   const breaker = createBreaker({ probeEveryMs })
   return {
     client,
-    ask: async (phase, question) => {
+    ask: async (phase, question, requests = 1) => {
       if (client.status === 'ready' && breaker.admit()) {
         try {
           const answer = await bounded(question(client), timeoutMs, 'a question to Redis')
@@ -44,7 +51,7 @@ export const createQuickRedis = ({
           breaker.silent() // `createRedis` logs an outage once
         }
       }
-      failedOpen(phase)
+      failedOpen(phase, requests)
       return undefined
     }
   }

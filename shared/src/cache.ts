@@ -14,6 +14,14 @@ export interface Cache {
   /** Best effort; `ttlSeconds` is required so that nothing stays for ever. */
   set: (key: string, value: unknown, ttlSeconds: number) => Promise<void>
   setMany: (entries: readonly (readonly [key: string, value: unknown])[], ttlSeconds: number) => Promise<void>
+  /** As `get`, of one of the values that `setFields` has put under the key. */
+  getField: <T>(key: string, field: string) => Promise<T | undefined>
+  /** Adds values to those under one key; all of them expire together, `ttlSeconds` after the last was added. */
+  setFields: (
+    key: string,
+    fields: readonly (readonly [field: string, value: unknown])[],
+    ttlSeconds: number
+  ) => Promise<void>
   del: (...keys: string[]) => Promise<void>
   /** Tells every replica; best effort, so a poll must back it up. */
   publish: (channel: string, message: string) => Promise<void>
@@ -69,6 +77,17 @@ export const createCache = ({ url, namespace, log, timeoutMs = REDIS_CALL_MS }: 
       const pipeline = redis.pipeline()
       for (const [name, value] of entries) pipeline.set(key(name), JSON.stringify(value), 'EX', ttlSeconds)
       await orUndefined(() => pipeline.exec())
+    },
+    getField: async <T>(name: string, field: string) =>
+      parsed<T>(await orUndefined(() => redis.hget(key(name), field))),
+    setFields: async (name, fields, ttlSeconds) => {
+      if (fields.length === 0) return
+      const values = fields.flatMap(([field, value]) => [field, JSON.stringify(value)])
+      const both = redis
+        .multi()
+        .hset(key(name), ...values)
+        .expire(key(name), ttlSeconds)
+      await orUndefined(() => both.exec())
     },
     del: async (...names) => {
       await orUndefined(() => redis.del(names.map(key)))

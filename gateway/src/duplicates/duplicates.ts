@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { QuickRedis } from '../quick-redis.ts'
+import { createTogether } from '../together.ts'
 
 /**
  * Which events of a source have been accepted, by an id the signature covers: nobody can make another delivery look
@@ -24,6 +25,17 @@ export interface Event {
  */
 const TTL_SECONDS = 3 * 24 * 3_600
 
+interface Mark {
+  key: string
+  deliveryId: string
+}
+
+/** The first delivery of an event keeps its place. Arguments: how long, then a delivery for each key. */
+const KEEP = `
+for place, key in ipairs(KEYS) do
+  redis.call('SET', key, ARGV[place + 1], 'EX', ARGV[1], 'NX')
+end`
+
 export interface DuplicatesOptions {
   redis: Pick<QuickRedis, 'ask'>
   /** Prefix of every key. */
@@ -32,10 +44,25 @@ export interface DuplicatesOptions {
 
 export const createDuplicates = ({ redis, namespace }: DuplicatesOptions): Duplicates => {
   const keyOf = ({ sourceId, id }: Event): string =>
-    `${namespace}:event:${sourceId}:${createHash('sha256').update(id).digest('base64url')}`
+    `${namespace}:event:${sourceId}:${hash('sha256', id, 'base64url')}`
+
+  const look = createTogether(async (keys: readonly string[]) => {
+    const found = await redis.ask('duplicates', (client) => client.mget(...keys), keys.length)
+    return found ?? keys.map(() => null)
+  })
+  const keep = createTogether(async (marks: readonly Mark[]) => {
+    const keys = marks.map(({ key }) => key)
+    const ids = marks.map(({ deliveryId }) => deliveryId)
+    await redis.ask(
+      'duplicates',
+      (client) => client.eval(KEEP, keys.length, ...keys, TTL_SECONDS, ...ids),
+      keys.length
+    )
+    return marks
+  })
+
   return {
-    find: async (event) => (await redis.ask('duplicates', (client) => client.get(keyOf(event)))) ?? undefined,
-    remember: (event, deliveryId) =>
-      void redis.ask('duplicates', (client) => client.set(keyOf(event), deliveryId, 'EX', TTL_SECONDS, 'NX'))
+    find: async (event) => (await look(keyOf(event))) ?? undefined,
+    remember: (event, deliveryId) => void keep({ key: keyOf(event), deliveryId })
   }
 }

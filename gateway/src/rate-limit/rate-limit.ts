@@ -1,7 +1,9 @@
-import rateLimit from '@fastify/rate-limit'
+import { callbackify } from 'node:util'
+import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '../errors.ts'
 import type { QuickRedis } from '../quick-redis.ts'
+import { createCount, type Count, type CountRequest } from './count.ts'
 
 /**
  * How many requests a minute a source may send, counted on Redis for all replicas together. To be asked once the sender
@@ -23,8 +25,32 @@ declare module 'fastify' {
   }
 }
 
+/** What the limiter takes for a store: it makes one itself, and hears of what was not counted as of an error. */
+const storeOf = (countRequest: CountRequest) => {
+  const count = callbackify(async (key: string): Promise<Count> => {
+    const counted = await countRequest(key)
+    if (counted === undefined) throw NOT_COUNTED
+    return counted
+  })
+  return class implements FastifyRateLimitStore {
+    incr(key: string, callback: Parameters<FastifyRateLimitStore['incr']>[1]): void {
+      count(key, callback)
+    }
+
+    child(): FastifyRateLimitStore {
+      return this
+    }
+  }
+}
+
+const NOT_COUNTED = new Error('Redis did not say in time how many requests there were')
+
+const notCounted = (thrown: unknown): undefined => {
+  if (thrown !== NOT_COUNTED) throw thrown
+}
+
 export interface RateLimitOptions {
-  redis: QuickRedis
+  redis: Pick<QuickRedis, 'ask'>
   /** Prefix of every key. */
   namespace: string
 }
@@ -37,18 +63,17 @@ export const createRateLimit = async (
   app.decorateRequest('quota')
   await app.register(rateLimit, {
     global: false,
-    redis: redis.client,
-    nameSpace: `${namespace}:rate:`,
+    store: storeOf(createCount(redis, WINDOW_MS)),
     timeWindow: WINDOW_MS,
     max: (request) => request.quota?.max ?? 0,
-    keyGenerator: (request) => request.quota?.key ?? ''
+    keyGenerator: (request) => `${namespace}:rate:${request.quota?.key ?? ''}`
   })
   const count = app.createRateLimit()
 
   return async (request, reply, { id, rateLimit: max }) => {
     if (max === undefined) return
     request.quota = { key: String(id), max }
-    const quota = await redis.ask('rate_limit', () => count(request))
+    const quota = await count(request).catch(notCounted)
     if (quota === undefined || quota.isAllowed) return
     const { remaining, ttlInSeconds, isExceeded } = quota
     reply.headers({

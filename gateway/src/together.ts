@@ -1,0 +1,27 @@
+/**
+ * One question of all that are asked in the same turn of the event loop: under load, when it counts, that is one call
+ * for many requests, and a lone one waits for nobody.
+ *
+ * @param ask answers each, in their order; when it throws, everybody hears of it
+ */
+export const createTogether = <Question, Answer>(
+  ask: (questions: readonly Question[]) => Promise<readonly Answer[]>
+): ((question: Question) => Promise<Answer>) => {
+  let questions: Question[] = []
+  let answers: Promise<readonly Answer[]> | undefined
+
+  const askAll = async (): Promise<readonly Answer[]> => {
+    await new Promise((resolve) => setImmediate(resolve))
+    const asked = questions
+    questions = []
+    answers = undefined
+    return ask(asked)
+  }
+
+  return async (question) => {
+    const place = questions.push(question) - 1
+    answers ??= askAll()
+    const all = await answers
+    return all[place] as Answer
+  }
+}
