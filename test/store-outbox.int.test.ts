@@ -78,6 +78,16 @@ it('keeps every byte and the order of a request', async () => {
   expect(await findOutbox(sql, source.id, 'other')).toEqual([])
 })
 
+it('says since when the oldest waits', async () => {
+  await insertOutbox(sql, rows('old'), LIMITS)
+  const at = new Date('2026-11-01T10:00:00Z')
+  await sql.$executeRaw`UPDATE outbox SET created_at = ${at} WHERE source_id = ${source.id}`
+  await insertOutbox(sql, rows('new', 2), LIMITS)
+  expect(await outboxUsage(sql)).toEqual([
+    { sourceId: source.id, sourceSlug: source.slug, rows: 3, bytes: 30, oldestAt: at }
+  ])
+})
+
 it('stores all of a source or none, and says what there was', async () => {
   const limits = { maxRows: 10, maxBytes: 100 }
   expect(await insertOutbox(sql, rows('a', 9), limits)).toEqual([

@@ -1,7 +1,7 @@
 import { createDb } from '@sluice/prisma/client'
 import { findDeliveries } from '@sluice/prisma/tables/deliveries'
 import { touchLastUsed } from '@sluice/prisma/tables/last-use'
-import { findOutbox, insertOutbox } from '@sluice/prisma/tables/outbox'
+import { findOutbox, insertOutbox, outboxUsage } from '@sluice/prisma/tables/outbox'
 import { addRefusals, expireRefusals } from '@sluice/prisma/tables/refusals'
 import { createPublisher, createSession } from '@sluice/shared/broker'
 import { createCache, createRedis } from '@sluice/shared/cache'
@@ -72,8 +72,11 @@ const start = async (): Promise<readonly Stopper[]> => {
     log
   })
   const metrics = createMetrics({
-    breaker_open: () => Number(breaker.isOpen),
-    broker_ready: () => Number(publisher.status === 'ready')
+    readOutbox: () => outboxUsage(db.sql),
+    gauges: {
+      breaker_open: () => Number(breaker.isOpen),
+      broker_ready: () => Number(publisher.status === 'ready')
+    }
   })
   const namespace = config.SLUICE_NAMESPACE
   const redis = createQuickRedis({

@@ -1,15 +1,17 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { RedisPhase } from '../quick-redis.ts'
+import { registerOutbox, type ReadOutbox } from './outbox.ts'
 
 /** What the way of a request is divided into. */
-export type Phase = 'auth' | RedisPhase | 'read' | 'publish'
+const PHASES = ['auth', 'rate_limit', 'duplicates', 'read', 'publish'] as const
+export type Phase = (typeof PHASES)[number]
 
 /**
  * The figures of one gateway, for Prometheus. Labels are bounded: sources there are, codes of the catalogue; never an
  * id, an address or anything a sender chose.
  */
 export interface Metrics {
-  /** Does the work of a phase and takes its time, however it ends. */
+  /** Does the work of a phase, takes its time however it ends, and counts when it throws: a refusal, or a fault. */
   timed: <T>(phase: Phase, work: () => T) => T
   /** The same for work that is waited for. */
   timedAsync: <T>(phase: Phase, work: () => Promise<T>) => Promise<T>
@@ -29,7 +31,13 @@ const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** Beyond it, further sources share one label. */
 const MAX_SOURCES = 1_000
 
-export const createMetrics = (gauges: Readonly<Record<string, () => number>> = {}): Metrics => {
+export interface MetricsOptions {
+  readOutbox: ReadOutbox
+  /** Figures that are read when they are looked at. */
+  gauges?: Readonly<Record<string, () => number>>
+}
+
+export const createMetrics = ({ readOutbox, gauges = {} }: MetricsOptions): Metrics => {
   const registry = new Registry()
   const registers = [registry]
   const sources = new Set<string>()
@@ -39,6 +47,12 @@ export const createMetrics = (gauges: Readonly<Record<string, () => number>> = {
     help: 'Time a request spends in each phase',
     labelNames: ['phase'],
     buckets: SECONDS,
+    registers
+  })
+  const failures = new Counter({
+    name: 'sluice_gateway_phase_failures_total',
+    help: 'Requests that ended in each phase, refused or failed',
+    labelNames: ['phase'],
     registers
   })
   const requests = new Histogram({
@@ -65,7 +79,9 @@ export const createMetrics = (gauges: Readonly<Record<string, () => number>> = {
     help: 'Requests in hand, from the last byte of the body to the answer',
     registers
   })
+  for (const phase of PHASES) failures.inc({ phase }, 0)
   for (const phase of ['rate_limit', 'duplicates'] as const) skipped.inc({ phase }, 0)
+  registerOutbox(registry, readOutbox)
   for (const [name, read] of Object.entries(gauges)) {
     const gauge = new Gauge({
       name: `sluice_gateway_${name}`,
@@ -92,6 +108,9 @@ export const createMetrics = (gauges: Readonly<Record<string, () => number>> = {
       const startedAt = performance.now()
       try {
         return work()
+      } catch (error) {
+        failures.inc({ phase })
+        throw error
       } finally {
         took(phase, startedAt)
       }
@@ -100,6 +119,9 @@ export const createMetrics = (gauges: Readonly<Record<string, () => number>> = {
       const startedAt = performance.now()
       try {
         return await work()
+      } catch (error) {
+        failures.inc({ phase })
+        throw error
       } finally {
         took(phase, startedAt)
       }

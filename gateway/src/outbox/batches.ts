@@ -1,4 +1,4 @@
-import type { OutboxLimits, OutboxUsage } from '@sluice/prisma/tables/outbox'
+import type { OutboxLimits, OutboxStored } from '@sluice/prisma/tables/outbox'
 
 /** What is needed to know of the records of one request to group them. */
 export interface Sized {
@@ -25,7 +25,7 @@ export const nextBatch = <T extends Sized>(line: readonly T[]): T[] => {
 /** Those that still fit beside what is there already, first come first served. Pure. */
 export const fitting = <T extends Sized>(
   entries: readonly T[],
-  { rows, bytes }: Pick<OutboxUsage, 'rows' | 'bytes'>,
+  { rows, bytes }: Pick<OutboxStored, 'rows' | 'bytes'>,
   limits: OutboxLimits
 ): T[] => {
   const used = { rows, bytes }

@@ -22,14 +22,11 @@ export interface OutboxLimits {
   maxBytes: number
 }
 
-export interface OutboxUsage {
+/** What became of a source's rows, and how much of it there was before. */
+export interface OutboxStored {
   sourceId: number
   rows: number
   bytes: number
-}
-
-/** What became of a source's rows, and how much of it there was before. */
-export interface OutboxStored extends OutboxUsage {
   stored: boolean
 }
 
@@ -136,9 +133,23 @@ export const findOutbox = async (sql: Sql, sourceId: number, deliveryId: string)
   return rows.map(({ messageId }) => messageId)
 }
 
-/** How much waits, by source; those without anything are absent. */
-export const outboxUsage = async (sql: Sql): Promise<(OutboxUsage & { sourceSlug: string })[]> =>
-  sql.$queryRaw`
-    SELECT u.source_id AS "sourceId", s.slug AS "sourceSlug", u.rows, u.bytes::float8 AS bytes
+/** What of one source waits. */
+export interface OutboxUsage {
+  sourceId: number
+  sourceSlug: string
+  rows: number
+  bytes: number
+  /** When the oldest of it was stored. */
+  oldestAt: Date
+}
+
+/** How much waits, and since when, by source; those without anything are absent. */
+export const outboxUsage = (sql: Sql): Promise<OutboxUsage[]> =>
+  sql.$queryRaw<OutboxUsage[]>`
+    SELECT u.source_id AS "sourceId", s.slug AS "sourceSlug", u.rows, u.bytes::float8 AS bytes,
+           coalesce(o.created_at, now()) AS "oldestAt"
     FROM outbox_usage u JOIN sources s ON s.id = u.source_id
+    LEFT JOIN LATERAL (
+      SELECT created_at FROM outbox WHERE source_id = u.source_id ORDER BY id LIMIT 1
+    ) o ON true
     WHERE u.rows > 0 ORDER BY s.slug`
