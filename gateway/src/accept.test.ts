@@ -3,7 +3,8 @@ import { PublishError, type PublishErrorCode } from '@sluice/shared/broker'
 import type { Envelope, OutgoingMessage } from '@sluice/shared/envelope'
 import { createAccept, type AcceptingSource } from './accept.ts'
 import { createBreaker } from './breaker.ts'
-import { ANSWER_MS, CONFIRM_MS, OUTBOX_MS } from './limits.ts'
+import { startBudget, type Budget } from './budget.ts'
+import { BUDGET_MS, CONFIRM_MS, OUTBOX_MS } from './limits.ts'
 
 const envelope = (ordinal: number): Envelope => ({
   messageId: `d.${ordinal}`,
@@ -33,6 +34,9 @@ const source = (settings: Partial<AcceptingSource> = {}): AcceptingSource => ({
   onPaused: 'refuse',
   ...settings
 })
+
+/** Of a request of whose time so much is left. */
+const budget = (leftMs = BUDGET_MS): Budget => startBudget(performance.now() - BUDGET_MS + leftMs)
 
 type Answer = 'ok' | PublishErrorCode | Error
 
@@ -77,7 +81,7 @@ const refused = (code: string, cause?: object) =>
 describe('accepting the records of a request', () => {
   it('asks the outbox for nothing when all are confirmed', async () => {
     const { accept, outboxed, noted } = world([])
-    expect(await accept(three, source(), 800)).toEqual({ confirmed: 3, outboxed: 0 })
+    expect(await accept(three, source(), budget())).toEqual({ confirmed: 3, outboxed: 0 })
     expect(outboxed).toEqual([])
     expect(noted).toEqual(['d.0', 'd.1', 'd.2'])
   })
@@ -86,14 +90,14 @@ describe('accepting the records of a request', () => {
     'stores exactly the record that ended in %s, and the request is accepted',
     async (code) => {
       const { accept, outboxed } = world(['ok', code, 'ok'])
-      expect(await accept(three, source(), 800)).toEqual({ confirmed: 2, outboxed: 1 })
+      expect(await accept(three, source(), budget())).toEqual({ confirmed: 2, outboxed: 1 })
       expect(outboxed).toEqual(['d.1'])
     }
   )
 
   it('refuses at once, and stores nothing, where the source wants that', async () => {
     const { accept, outboxed, noted } = world(['ok', 'PUBLISH_NACKED'])
-    await expect(accept(three, source({ onBrokerDown: 'refuse' }), 800)).rejects.toEqual(
+    await expect(accept(three, source({ onBrokerDown: 'refuse' }), budget())).rejects.toEqual(
       refused('NOT_ACCEPTED', { code: 'PUBLISH_NACKED' })
     )
     expect(outboxed).toEqual([])
@@ -102,63 +106,66 @@ describe('accepting the records of a request', () => {
 
   it('refuses what a copy of the source made by an older release does not allow', async () => {
     const { onBrokerDown: _, onPaused: __, ...old } = source({ isPaused: true })
-    await expect(world([]).accept(three, old as AcceptingSource, 800)).rejects.toEqual(
+    await expect(world([]).accept(three, old as AcceptingSource, budget())).rejects.toEqual(
       refused('SOURCE_PAUSED')
     )
     const running = { ...old, isPaused: false } as AcceptingSource
-    await expect(world(['BROKER_DOWN']).accept(three, running, 800)).rejects.toEqual(refused('NOT_ACCEPTED'))
+    await expect(world(['BROKER_DOWN']).accept(three, running, budget())).rejects.toEqual(
+      refused('NOT_ACCEPTED')
+    )
   })
 
   it('says so when the outbox is full', async () => {
     const { accept, noted } = world(['BROKER_DOWN', 'BROKER_DOWN', 'BROKER_DOWN'], 'full')
-    await expect(accept(three, source(), 800)).rejects.toEqual(refused('OUTBOX_FULL'))
+    await expect(accept(three, source(), budget())).rejects.toEqual(refused('OUTBOX_FULL'))
     expect(noted).toEqual([])
   })
 
   it('refuses when the outbox is away, too', async () => {
     const { accept } = world(['BROKER_DOWN'], new Error('Postgres is away'))
-    await expect(accept(three, source(), 800)).rejects.toEqual(
+    await expect(accept(three, source(), budget())).rejects.toEqual(
       refused('NOT_ACCEPTED', { message: 'Postgres is away' })
     )
   })
 
-  it('keeps the time of the outbox free, whatever was spent before', async () => {
-    for (const [timeLeftMs, expected] of [
-      [800, CONFIRM_MS],
-      [550, 250],
-      [350, 50]
-    ] as const) {
+  it.each([
+    { leftMs: 800, confirm: CONFIRM_MS, outbox: OUTBOX_MS },
+    { leftMs: 550, confirm: 250, outbox: OUTBOX_MS },
+    { leftMs: 350, confirm: 50, outbox: OUTBOX_MS }
+  ])(
+    'with $leftMs ms left waits $confirm for the broker and $outbox for the outbox',
+    async ({ leftMs, confirm, outbox }) => {
       const { accept, confirmMs, outboxMs } = world(['PUBLISH_NACKED'])
-      await accept(three, source(), timeLeftMs)
-      expect(confirmMs[0]).toBeLessThanOrEqual(expected)
-      expect(confirmMs[0]).toBeGreaterThan(expected - 20)
-      expect(outboxMs[0]).toBeGreaterThanOrEqual(OUTBOX_MS)
-      expect(outboxMs[0]).toBeLessThanOrEqual(timeLeftMs - ANSWER_MS)
+      await accept(three, source(), budget(leftMs))
+      expect(confirmMs[0]).toBeLessThanOrEqual(confirm)
+      expect(confirmMs[0]).toBeGreaterThan(confirm - 20)
+      expect(outboxMs[0]).toBeLessThanOrEqual(outbox)
+      expect(outboxMs[0]).toBeGreaterThan(outbox - 20)
     }
-  })
+  )
 
   it('goes straight to the outbox when there is no time for the broker', async () => {
     const { accept, published, outboxed } = world([])
-    expect(await accept(three, source(), 250)).toEqual({ confirmed: 0, outboxed: 3 })
+    expect(await accept(three, source(), budget(250))).toEqual({ confirmed: 0, outboxed: 3 })
     expect(published).toEqual([])
     expect(outboxed).toHaveLength(3)
   })
 
   it('does not dress up a bug as a refusal', async () => {
     const bug = new TypeError('a bug')
-    await expect(world(['ok', bug]).accept(three, source(), 800)).rejects.toBe(bug)
+    await expect(world(['ok', bug]).accept(three, source(), budget())).rejects.toBe(bug)
   })
 })
 
 describe('a paused source', () => {
   it('is refused, or accepted into the outbox without asking the broker, as it is set', async () => {
     const refusing = world([])
-    await expect(refusing.accept(three, source({ isPaused: true }), 800)).rejects.toEqual(
+    await expect(refusing.accept(three, source({ isPaused: true }), budget())).rejects.toEqual(
       refused('SOURCE_PAUSED')
     )
     const accepting = world([])
     const settings = source({ isPaused: true, onPaused: 'accept', onBrokerDown: 'refuse' })
-    expect(await accepting.accept(three, settings, 800)).toEqual({ confirmed: 0, outboxed: 3 })
+    expect(await accepting.accept(three, settings, budget())).toEqual({ confirmed: 0, outboxed: 3 })
     expect([...refusing.published, ...accepting.published]).toEqual([])
     expect(accepting.outboxed).toEqual(['d.0', 'd.1', 'd.2'])
   })

@@ -1,7 +1,7 @@
 import { PublishError } from '@sluice/shared/broker'
 import { toMessage, type Envelope, type OutgoingMessage } from '@sluice/shared/envelope'
+import type { Budget } from './budget.ts'
 import { Refusal } from './errors.ts'
-import { ANSWER_MS, OUTBOX_MS } from './limits.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import { createPublish, type PublishDeps } from './publish.ts'
 import type { QueuedMarks } from './queued-marks.ts'
@@ -20,14 +20,14 @@ export interface Acceptance {
 
 /**
  * Makes the records of one request durable: confirmed by the broker, or committed to the outbox. Resolves when every
- * one of them is, within `timeLeftMs`.
+ * one of them is, within the budget of the request.
  * @throws Refusal SOURCE_PAUSED, NOT_ACCEPTED or OUTBOX_FULL: the request is not accepted, though some of its records
  *   may have arrived. The sender's retry brings them a second time, which the merge makes harmless.
  */
 export type Accept = (
   envelopes: readonly Envelope[],
   source: AcceptingSource,
-  timeLeftMs: number
+  budget: Budget
 ) => Promise<Acceptance>
 
 export interface AcceptDeps extends PublishDeps {
@@ -44,27 +44,25 @@ export const createAccept = ({ exchange, outbox, queuedMarks, ...deps }: AcceptD
   const store = async (
     messages: readonly OutgoingMessage[],
     source: AcceptingSource,
-    timeLeftMs: number
+    budget: Budget
   ): Promise<void> => {
-    const outcome = await outbox.store(messages, source.id, timeLeftMs).catch((cause: unknown) => {
+    const outcome = await outbox.store(messages, source.id, budget.outboxMs()).catch((cause: unknown) => {
       throw notAccepted(cause)
     })
     if (outcome === 'full') throw full()
   }
 
-  const accept: Accept = async (envelopes, source, timeLeftMs) => {
-    const deadlineAt = performance.now() + timeLeftMs - ANSWER_MS
-    const timeLeft = (): number => deadlineAt - performance.now()
+  const accept: Accept = async (envelopes, source, budget) => {
     const messages = envelopes.map((envelope) => toMessage(envelope, exchange))
 
     if (source.isPaused) {
       if (source.onPaused !== 'accept') throw paused()
-      await store(messages, source, timeLeft())
+      await store(messages, source, budget)
       return { confirmed: 0, outboxed: messages.length }
     }
 
     const mayStore = source.onBrokerDown === 'outbox'
-    const unconfirmed = await publish(messages, timeLeft() - (mayStore ? OUTBOX_MS : 0))
+    const unconfirmed = await publish(messages, budget.publishMs(mayStore))
     const bug = unconfirmed.find(({ error }) => !(error instanceof PublishError))
     if (bug !== undefined) throw bug.error
     const [first] = unconfirmed
@@ -72,13 +70,13 @@ export const createAccept = ({ exchange, outbox, queuedMarks, ...deps }: AcceptD
       if (!mayStore) throw notAccepted(first.error)
       const places = new Set(unconfirmed.map(({ index }) => index))
       const remaining = messages.filter((_, index) => places.has(index))
-      await store(remaining, source, timeLeft())
+      await store(remaining, source, budget)
     }
     return { confirmed: messages.length - unconfirmed.length, outboxed: unconfirmed.length }
   }
 
-  return async (envelopes, source, timeLeftMs) => {
-    const acceptance = await accept(envelopes, source, timeLeftMs)
+  return async (envelopes, source, budget) => {
+    const acceptance = await accept(envelopes, source, budget)
     queuedMarks.note(envelopes, source.id)
     return acceptance
   }

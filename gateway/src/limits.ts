@@ -19,11 +19,9 @@ export const MAX_FIELDS = 5_000
 export const MAX_BODY_DEPTH = 2 * MAX_RECORD_DEPTH
 
 /**
- * From the last byte of the body to the answer, in all (some senders give up after 1 s): confirm ≤ 450, 200 kept for the
- * outbox, a call to Redis ≤ 50, 100 kept for the answer itself, and what is left for everything of ours. Who has spent
- * more before publishing (a source that must be looked up first: ≤ 250) waits less for the confirm, never less for the
- * outbox; and when the broker answered early, the outbox may take what is left: a sender that does not retry is better
- * served by a late 202 than by an early 503.
+ * From the last byte of the body to the answer, in all (some senders give up after 1 s): a call to Redis ≤ 50, confirm
+ * ≤ 450, outbox ≤ 200, and 100 kept for the answer itself. `budget.ts` deals it out: who has spent more before publishing
+ * (a source that must be looked up first: ≤ 250) waits less for the confirm, never less for the outbox.
  */
 export const BUDGET_MS = 800
 export const LOOKUP_MS = 250

@@ -1,4 +1,4 @@
-import { chown, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { chown, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, runToEnd } from './process.ts'
@@ -11,6 +11,9 @@ export interface PrivatePostgres {
   start: () => Promise<void>
   /** `fast` disconnects clients, `immediate` is a crash. */
   stop: (mode: 'fast' | 'immediate') => Promise<void>
+  /** SIGSTOP to the server and all it has started: connections stay open and nothing answers. */
+  freeze: () => Promise<void>
+  thaw: () => Promise<void>
   remove: () => Promise<void>
 }
 
@@ -45,12 +48,22 @@ export const startPrivatePostgres = async (
     void (await control('start', '-l', join(folder, 'log'), '-o', options))
   const stop = async (mode: 'fast' | 'immediate'): Promise<void> => void (await control('stop', '-m', mode))
 
+  /** The server, then everything it has started; frozen in this order it starts nothing meanwhile. */
+  const signalAll = async (signal: NodeJS.Signals): Promise<void> => {
+    const server = Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0])
+    process.kill(server, signal)
+    const children = await runToEnd('ps', ['-o', 'pid=', '--ppid', String(server)])
+    for (const pid of children.trim().split(/\s+/)) process.kill(Number(pid), signal)
+  }
+
   await start()
   return {
     url: `postgresql://postgres@127.0.0.1:${port}/postgres`,
     port,
     start,
     stop,
+    freeze: () => signalAll('SIGSTOP'),
+    thaw: () => signalAll('SIGCONT'),
     remove: async () => {
       await stop('immediate').catch(() => undefined) // it may be stopped already
       await rm(folder, { recursive: true, force: true })

@@ -116,7 +116,8 @@ export const createOutbox = ({
       const entry: Entry = { sourceId, rows, bytes, resolve, reject }
       const timer = setTimeout(() => {
         leave(entry)
-        reject(late(`it took longer than ${Math.round(timeLeftMs)} ms`))
+        // Behind the poll: in a loop that was busy, a timer runs before the answer that has arrived is read.
+        setImmediate(() => reject(late(`it took longer than ${Math.round(timeLeftMs)} ms`)))
       }, timeLeftMs)
       line.push(entry)
       waitingBytes += bytes

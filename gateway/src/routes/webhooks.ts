@@ -6,8 +6,8 @@ import { nowMicros, type Micros } from '@sluice/shared/time'
 import { paused, type Accept } from '../accept.ts'
 import type { Admit, DoorRequest, DoorRoute } from '../admit.ts'
 import { readBody, type SplitRecord } from '../bodies/index.ts'
+import { startBudget } from '../budget.ts'
 import type { Duplicates, Event } from '../duplicates/duplicates.ts'
-import { BUDGET_MS } from '../limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { receivableFormat, type FindFormat } from '../receivable-format.ts'
 import '../request-facts.ts'
@@ -45,7 +45,7 @@ const receive = async (
   request: DoorRequest,
   reply: FastifyReply
 ): Promise<Accepted | Duplicate | FastifyReply> => {
-  const startedAt = performance.now()
+  const budget = startBudget()
   const receivedAt = nowMicros()
   const { headers, body = Buffer.alloc(0), facts } = request
   facts.bytes = body.length
@@ -82,9 +82,7 @@ const receive = async (
   const fromTheFuture = envelopes.filter(({ factAt }) => factAt > receivedAt).length
   if (fromTheFuture > 0) facts.fromTheFuture = fromTheFuture
 
-  const { outboxed } = await metrics.timedAsync('publish', () =>
-    accept(envelopes, source, BUDGET_MS - (performance.now() - startedAt))
-  )
+  const { outboxed } = await metrics.timedAsync('publish', () => accept(envelopes, source, budget))
   if (outboxed > 0) facts.outboxed = outboxed
   if (event !== undefined) duplicates.remember(event, request.id)
   facts.outcome = 'accepted'

@@ -131,7 +131,8 @@ export const createPublisher = (
     const answer = Promise.withResolvers<void>()
     const { body, exchange, routingKey, properties } = message
     const timer = setTimeout(
-      () => answer.reject(unknownOutcome(`no confirm within ${timeoutMs} ms`)),
+      // Behind the poll: in a loop that was busy, a timer runs before the confirm that has arrived is read.
+      () => setImmediate(() => answer.reject(unknownOutcome(`no confirm within ${timeoutMs} ms`))),
       timeoutMs
     )
     const onAnswer = (error: unknown): void => {
