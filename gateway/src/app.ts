@@ -11,8 +11,10 @@ import type { Reporter } from '@sluice/shared/sentry'
 import { createAccessLog } from './access-log.ts'
 import { createAdmit, type AdmitDeps } from './admit.ts'
 import { toTellable } from './bug.ts'
+import { boundBodies, type BodyRoom } from './body-room.ts'
 import { answerClientError } from './client-error.ts'
 import { closeConnections } from './close-connections.ts'
+import { capConnections } from './connection-cap.ts'
 import { createDeliveryId } from './delivery-id.ts'
 import { Refusal } from './errors.ts'
 import { createInHand } from './in-hand.ts'
@@ -43,6 +45,9 @@ export interface AppDeps {
   reporter: Pick<Reporter, 'captureError'>
   /** How many proxies in front of us are believed about the caller's address. */
   proxyHops: number
+  /** What all bodies together may take. */
+  bodyRoom: BodyRoom
+  maxConnections: number
   /** Who may come in, by every door of a source. */
   door: Omit<AdmitDeps, 'limitRate' | 'metrics'>
   rateLimit: RateLimitOptions
@@ -58,6 +63,8 @@ export const buildApp = async ({
   log,
   reporter,
   proxyHops,
+  bodyRoom,
+  maxConnections,
   door,
   rateLimit,
   metrics,
@@ -138,6 +145,8 @@ export const buildApp = async ({
     }
     done()
   })
+  boundBodies(app, bodyRoom)
+  capConnections(app.server, maxConnections, log)
   closeConnections(app, { idleMs: IDLE_GRACE_MS, endMs: REQUEST_TIMEOUT_MS })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(() => {

@@ -36,6 +36,19 @@ export const GatewayConfigSchema = Type.Object({
       description: 'Port of `/metrics`; 0 takes a free one, and without it there are no metrics'
     })
   ),
+  GATEWAY_MAX_CONNECTIONS: Type.Integer({
+    minimum: 10,
+    maximum: 100_000,
+    default: 5_000,
+    description: 'Connections the gateway takes; further ones are hung up on'
+  }),
+  GATEWAY_MAX_BODIES_MIB: Type.Integer({
+    minimum: 2,
+    maximum: 4_096,
+    default: 64,
+    description:
+      'What the bodies of all requests together may take, in MiB; beyond it the one that arrives slowest is answered 503'
+  }),
   GATEWAY_DB_POOL: Type.Integer({
     minimum: 1,
     maximum: 50,

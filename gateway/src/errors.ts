@@ -49,6 +49,7 @@ export const REFUSALS = {
     title: 'The sources cannot be looked up right now',
     retryAfterSeconds: 5
   },
+  GATEWAY_BUSY: { status: 503, title: 'Too much arrives at once', retryAfterSeconds: 1 },
   NOT_ACCEPTED: { status: 503, title: 'The delivery could not be stored', retryAfterSeconds: 5 },
   OUTBOX_FULL: { status: 503, title: 'Too much of this source is waiting already', retryAfterSeconds: 60 },
   DELIVERIES_UNAVAILABLE: {

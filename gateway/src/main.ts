@@ -16,6 +16,7 @@ import { createTopology } from '@sluice/shared/topology'
 import { createAccept } from './accept.ts'
 import { buildApp } from './app.ts'
 import { createAuthenticate } from './auth/index.ts'
+import { createBodyRoom } from './body-room.ts'
 import { createBreaker } from './breaker.ts'
 import { stopListening } from './close-connections.ts'
 import { GatewayConfigSchema } from './config.ts'
@@ -41,6 +42,7 @@ const log = createLogger({ service: 'gateway', level: config.LOG_LEVEL })
 const STATEMENT_TIMEOUT_MS = 2_000
 /** Several arrays of 500 may stand in line for the window at once; each waits for its own budget only. */
 const MAX_WAITING = 10_000
+const MIB = 1024 * 1024
 const DRAIN_MS = 2_000
 const REPORT_FLUSH_MS = 2_000
 
@@ -71,9 +73,11 @@ const start = async (): Promise<readonly Stopper[]> => {
     expire: (before) => expireRefusals(db.sql, before),
     log
   })
+  const bodyRoom = createBodyRoom(config.GATEWAY_MAX_BODIES_MIB * MIB)
   const metrics = createMetrics({
     readOutbox: () => outboxUsage(db.sql),
     gauges: {
+      body_bytes: () => bodyRoom.heldBytes,
       breaker_open: () => Number(breaker.isOpen),
       broker_ready: () => Number(publisher.status === 'ready')
     }
@@ -89,6 +93,8 @@ const start = async (): Promise<readonly Stopper[]> => {
     log,
     reporter,
     proxyHops: config.GATEWAY_PROXY_HOPS,
+    bodyRoom,
+    maxConnections: config.GATEWAY_MAX_CONNECTIONS,
     door: {
       sources,
       throttle: createThrottle(),
