@@ -13,6 +13,8 @@ const count = (maximum: number) => Type.Integer({ minimum: 0, maximum })
 const url = Type.String({ pattern: '^(https?|ftp)://\\S+$', maxLength: 2048 })
 const oneOf = <const T extends readonly string[]>(values: T) => Type.Enum(values)
 const closed = { additionalProperties: false } as const
+/** Far more than any vendor has; a record of ten thousand names is a mistake. */
+export const MAX_EXTRAS = 1_000
 
 export const TRANSACTIONS = ['sale', 'rent', 'seasonalRent', 'auction'] as const
 export const PROPERTY_TYPES = [
@@ -133,7 +135,10 @@ export const UnitSchemas = {
   listingId: text(255),
   privateRemarks: text(20_000),
   /** What the vendor sends and no unit has a place for, kept under the vendor's own names. */
-  extras: Type.Record(Type.String({ pattern: '^.{1,120}$' }), Type.Unknown(), closed)
+  extras: Type.Record(Type.String({ pattern: '^.{1,120}$' }), Type.Unknown(), {
+    ...closed,
+    maxProperties: MAX_EXTRAS
+  })
 } as const
 
 export const TextSchema = Type.Object(

@@ -27,6 +27,13 @@ test.each([
   [{ extras: { '': 1 } }, '/extras/']
 ])('%j is refused at its path', (units, path) => expect(check(units)).toBe(path))
 
+test('more extras than any vendor has are refused', () => {
+  const extras = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [index, 1]))
+  expect(check({ extras: extras(1_000) })).toBe('fine')
+  expect(check({ extras: extras(1_001) })).toBe('/extras')
+})
+
 test('what says nothing is no unit', () => {
   expect(
     definedUnits({

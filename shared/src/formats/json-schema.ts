@@ -10,6 +10,7 @@ export interface SchemaNode {
   additionalProperties?: unknown
   items?: SchemaNode
   maxItems?: number
+  maxProperties?: number
   anyOf?: readonly SchemaNode[]
 }
 

@@ -25,6 +25,9 @@ export const problemsOf = (node: SchemaNode, value: unknown, path = ''): Problem
 }
 
 const ofObject = (node: SchemaNode, value: Record<string, unknown>, path: string): Problem[] => {
+  if (node.maxProperties !== undefined && Object.keys(value).length > node.maxProperties) {
+    return [{ code: 'RECORD_INVALID', path, text: `${path} is wrong: at most ${node.maxProperties} fields` }]
+  }
   const lacking = (node.required ?? []).filter((name) => !Object.hasOwn(value, name))
   const inside = Object.entries(value).flatMap(([name, inner]) => {
     const at = path + pointerStep(name)

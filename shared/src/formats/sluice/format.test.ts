@@ -37,6 +37,22 @@ test('every unit but presence and the texts has its field', () => {
   )
 })
 
+test('fields of their own are bounded, and the vendor is told by how many', () => {
+  const extras = (count: number): object => ({
+    id: '1',
+    change: 'patch',
+    extras: Object.fromEntries(Array.from({ length: count }, (_, index) => [`field ${index}`, index]))
+  })
+  expect(sluice.toChange(extras(1_000), context)).toMatchObject({ kind: 'patch' })
+  expect(() => sluice.toChange(extras(1_001), context)).toThrow(
+    expect.objectContaining({
+      code: 'RECORD_INVALID',
+      path: '/extras',
+      message: '/extras is wrong: at most 1000 fields'
+    })
+  )
+})
+
 test('all problems of a record are told at once, without its values', () => {
   const record = { id: '1', price: { amount: 'secret' }, images: ['secret'], pirce: 'secret' }
   expect(() => sluice.toChange(record, context)).toThrow(

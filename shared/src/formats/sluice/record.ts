@@ -1,5 +1,12 @@
 import { Type, type Static, type TSchema } from 'typebox'
-import { AREA_UNITS, PRICE_PERIODS, PROPERTY_TYPES, STANDARD_STATUSES, TRANSACTIONS } from '../../offer.ts'
+import {
+  AREA_UNITS,
+  MAX_EXTRAS,
+  PRICE_PERIODS,
+  PROPERTY_TYPES,
+  STANDARD_STATUSES,
+  TRANSACTIONS
+} from '../../offer.ts'
 import { decimal } from '../decimal.ts'
 import { createRecordParser } from '../record-parser.ts'
 
@@ -176,7 +183,8 @@ export const SluiceRecordSchema = Type.Object(
     extras: unit(
       Type.Record(Type.String({ pattern: '^.{1,120}$' }), Type.Unknown(), {
         ...closed,
-        description: 'an object of your own fields, names of at most 120 characters'
+        maxProperties: MAX_EXTRAS,
+        description: `an object of at most ${MAX_EXTRAS} fields of your own, names of at most 120 characters`
       })
     )
   },
