@@ -205,6 +205,19 @@ describe('rejections', () => {
     )
     expect((await at('rejections', 'list', '--all')).stdout).toContain('RECORD_INVALID (closed)')
     failsWith(await at('rejections', 'list', '--source', 'acme'), 1, 'SOURCE_UNKNOWN')
+    failsWith(await at('rejections', 'list', '--vendor', 'acm'), 1, 'VENDOR_UNKNOWN')
+  })
+
+  test('are found by what is known of them, and counted by source and code', async () => {
+    const total = async (...args: string[]): Promise<number> =>
+      (await at('rejections', 'count', '--json', ...args)).json<{ total: number }>().total
+    expect(await total()).toBe(1)
+    expect(await total('--all')).toBe(2)
+    expect(await total('--vendor', 'acme', '--code', 'record_invalid', '--since', '1h')).toBe(1)
+    expect(await total('--offer', '5002')).toBe(0)
+    expect(await total('--offer', '5002', '--all')).toBe(1)
+    expect(await total('--since', '2100-01-01')).toBe(0)
+    expect((await at('rejections', 'count')).stdout).toMatch(/^acme-crm +RECORD_INVALID +1 /m)
   })
 
   test('are shown with their record', async () => {

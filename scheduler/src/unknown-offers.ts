@@ -1,10 +1,6 @@
 import type { Db } from '@sluice/prisma/client'
-import {
-  closeKnownOffers,
-  listUnknownOffers,
-  OFFER_UNKNOWN,
-  openRejections
-} from '@sluice/prisma/tables/rejections'
+import { openRejections } from '@sluice/prisma/tables/rejections'
+import { closeKnownOffers, listUnknownOffers, OFFER_UNKNOWN } from '@sluice/prisma/tables/unknown-offers'
 import type { Reporter } from '@sluice/shared/sentry'
 
 export interface UnknownOffersDeps {

@@ -1,13 +1,22 @@
 import type { Command } from 'commander'
-import { findRejection, listRejections, type RejectionRow } from '@sluice/prisma/tables/rejections'
+import type { Sql } from '@sluice/prisma/client'
+import {
+  countRejections,
+  findRejection,
+  listRejections,
+  type RejectionFilter
+} from '@sluice/prisma/tables/rejections'
 import { withExamples } from '../command.ts'
 import type { Context } from '../context.ts'
 import { CommandError } from '../errors.ts'
 import * as input from '../input.ts'
-import { sourceNamed } from '../lookup.ts'
-import { renderFields, renderTable, toned, type Screen } from '../render.ts'
-import { clean } from '../text.ts'
-import { toTableWhen, toWhen } from '../when.ts'
+import { sourceNamed, vendorNamed } from '../lookup.ts'
+import {
+  renderRejection,
+  renderRejectionCounts,
+  renderRejections,
+  toRejectionDocument
+} from '../rejection-view.ts'
 
 /** `sluice rejections`: records that can never be applied as they stand. */
 export const addRejections = (program: Command, { out, sql }: Context): void => {
@@ -20,51 +29,42 @@ export const addRejections = (program: Command, { out, sql }: Context): void => 
     )
 
   withExamples(
-    rejections
-      .command('list')
-      .summary('list rejections, newest first')
-      .description('Lists open rejections, newest first, with the place in the record that is to blame.')
-      .option('--source <slug>', 'only of this source')
-      .option('--all', 'closed ones too: the vendor has since sent something that fits')
+    withFilter(
+      rejections
+        .command('list')
+        .summary('list rejections, newest first')
+        .description('Lists open rejections, newest first, with the place in the record that is to blame.')
+    )
       .option('--limit <count>', 'how many', input.limit, 50)
-      .action(async (options: { source?: string; all?: true; limit: number }) => {
+      .action(async ({ limit, ...options }: FilterOptions & { limit: number }) => {
         const store = await sql()
-        if (options.source !== undefined) await sourceNamed(store, options.source)
-        const rows = await listRejections(store, {
-          limit: options.limit,
-          ...(options.source === undefined ? {} : { sourceSlug: options.source }),
-          ...(options.all === true ? {} : { open: true })
-        })
-        out.answer({ rejections: rows.map((row) => toDocument(row)) }, (screen) =>
-          rows.length === 0
-            ? 'No rejections: every record that arrived could be applied.'
-            : renderTable(
-                [
-                  { title: '#' },
-                  { title: 'SOURCE', shrinkTo: 20 },
-                  { title: 'OFFER', shrinkTo: 24 },
-                  { title: 'CODE' },
-                  { title: 'WHAT', shrinkTo: 30 },
-                  { title: 'LAST', drop: 1 }
-                ],
-                rows.map((row) => [
-                  row.id,
-                  row.sourceSlug,
-                  row.externalId,
-                  row.closedAt === undefined ? row.code : toned(`${row.code} (closed)`, 'dim'),
-                  whatOf(row),
-                  toTableWhen(row.lastAt, out.now)
-                ]),
-                screen
-              )
+        const rows = await listRejections(store, { ...(await toFilter(store, options)), limit })
+        out.answer({ rejections: rows.map(toRejectionDocument) }, (screen) =>
+          rows.length === 0 ? NONE : renderRejections(rows, out.now, screen)
         )
       }),
     ['sluice rejections list', 'what is open'],
-    ['sluice rejections list --source acme-crm', 'of one source'],
-    [
-      'sluice rejections list --json | jq -r \'.rejections | group_by(.code)[] | "\\(length) \\(.[0].code)"\'',
-      'by code'
-    ]
+    ['sluice rejections list --source acme-crm --since 1d', 'of one source, since yesterday'],
+    ['sluice rejections list --offer 4711 --all', 'why offer 4711 did not change, now and before']
+  )
+
+  withExamples(
+    withFilter(
+      rejections
+        .command('count')
+        .summary('count rejections')
+        .description('Counts open rejections by source and code, most first.')
+    ).action(async (options: FilterOptions) => {
+      const store = await sql()
+      const counts = await countRejections(store, await toFilter(store, options))
+      const total = counts.reduce((sum, { count }) => sum + count, 0)
+      out.answer(
+        { total, counts: counts.map(({ sourceSlug: source, ...rest }) => ({ source, ...rest })) },
+        (screen) => (total === 0 ? NONE : renderRejectionCounts(counts, out.now, screen))
+      )
+    }),
+    ['sluice rejections count', 'how many are open, and why'],
+    ['sluice rejections count --vendor acme --json | jq .total', 'for a script']
   )
 
   withExamples(
@@ -83,7 +83,7 @@ export const addRejections = (program: Command, { out, sql }: Context): void => 
             `No rejection ${id}. \`sluice rejections list\` shows them.`
           )
         }
-        out.answer({ rejection: { ...toDocument(row), record: row.record ?? null } }, (screen) =>
+        out.answer({ rejection: { ...toRejectionDocument(row), record: row.record ?? null } }, (screen) =>
           renderRejection(row, out.now, screen)
         )
       }),
@@ -98,43 +98,35 @@ export const addRejections = (program: Command, { out, sql }: Context): void => 
   )
 }
 
-/** The message, with the place in the record where it does not name it itself. */
-const whatOf = ({ path, message }: RejectionRow): string =>
-  path === undefined || message.includes(path) ? message : `${path}: ${message}`
+const NONE = 'No rejections: every record that arrived could be applied.'
 
-const toDocument = (row: RejectionRow): Record<string, unknown> => ({
-  id: row.id,
-  source: row.sourceSlug,
-  offer: row.externalId,
-  code: row.code,
-  path: row.path ?? null,
-  message: row.message,
-  count: row.count,
-  firstAt: row.firstAt,
-  lastAt: row.lastAt,
-  closedAt: row.closedAt ?? null,
-  messageId: row.messageId ?? null,
-  run: row.runId ?? null
-})
-
-const renderRejection = (row: RejectionRow, now: Date, screen: Screen): string => {
-  const fields = renderFields(
-    [
-      ['rejection', toned(row.id, 'strong')],
-      ['source', row.sourceSlug],
-      ['offer', row.externalId],
-      ['code', toned(row.code, 'bad')],
-      ...(row.path === undefined ? [] : [['at', row.path] as const]),
-      ['what', row.message],
-      ['said', row.count === 1 ? 'once' : `${row.count} times`],
-      ['first', toWhen(row.firstAt, now)],
-      ['last', toWhen(row.lastAt, now)],
-      ['state', row.closedAt === undefined ? toned('open', 'warn') : `closed ${toWhen(row.closedAt, now)}`],
-      ...(row.messageId === undefined ? [] : [['message', row.messageId] as const]),
-      ...(row.runId === undefined ? [] : [['run', row.runId] as const])
-    ],
-    screen
-  )
-  if (row.record === undefined) return fields
-  return `${fields}\n\nRecord:\n${clean(JSON.stringify(row.record, null, 2), true)}`
+interface FilterOptions {
+  source?: string
+  vendor?: string
+  code?: string
+  offer?: string
+  since?: Date
+  all?: true
 }
+
+const withFilter = (command: Command): Command =>
+  command
+    .option('--source <slug>', 'only of this source')
+    .option('--vendor <slug>', 'only of this vendor')
+    .option('--code <code>', 'only of this code, like RECORD_INVALID')
+    .option('--offer <id>', "only of this offer, by the vendor's own id")
+    .option('--since <time>', 'only those said since: a duration ago, like 2h, or a date', input.past)
+    .option('--all', 'closed ones too: the vendor has since sent something that fits')
+
+/** A slug typed wrong is told, and does not look like "none". */
+const toFilter = async (
+  sql: Sql,
+  { source, vendor, code, offer, since, all }: FilterOptions
+): Promise<RejectionFilter> => ({
+  ...(source === undefined ? {} : { sourceSlug: (await sourceNamed(sql, source)).slug }),
+  ...(vendor === undefined ? {} : { vendorSlug: (await vendorNamed(sql, vendor)).slug }),
+  ...(code === undefined ? {} : { code: code.toUpperCase() }),
+  ...(offer === undefined ? {} : { externalId: offer }),
+  ...(since === undefined ? {} : { since }),
+  ...(all === true ? {} : { open: true })
+})

@@ -101,20 +101,51 @@ export const closeOffsetRejections = async (sql: Sql, sourceId: number, exceptRu
       AND run_id IS DISTINCT FROM ${exceptRunId}::bigint`
 }
 
-/** Newest first. */
-export const listRejections = async (
-  sql: Sql,
-  { sourceSlug, open, limit = LIST_LIMIT }: { sourceSlug?: string; open?: boolean; limit?: number } = {}
-): Promise<RejectionRow[]> => {
-  const bySource = sourceSlug === undefined ? Prisma.empty : Prisma.sql`AND s.slug = ${sourceSlug}`
-  const byState =
-    open === undefined
-      ? Prisma.empty
-      : open
-        ? Prisma.sql`AND t.closed_at IS NULL`
-        : Prisma.sql`AND t.closed_at IS NOT NULL`
-  return rejections(sql, Prisma.sql`true ${bySource} ${byState}`, limit)
+/** Which rejections are meant; all that is given must hold. */
+export interface RejectionFilter {
+  sourceSlug?: string
+  vendorSlug?: string
+  code?: string
+  externalId?: string
+  open?: boolean
+  /** Said last at this instant or later. */
+  since?: Date
 }
+
+/** Newest first. */
+export const listRejections = (
+  sql: Sql,
+  { limit = LIST_LIMIT, ...filter }: RejectionFilter & { limit?: number } = {}
+): Promise<RejectionRow[]> => rejections(sql, matching(filter), limit)
+
+export interface RejectionCount {
+  sourceSlug: string
+  code: string
+  count: number
+  lastAt: Date
+}
+
+/** How many match, by source and code; most first. */
+export const countRejections = (sql: Sql, filter: RejectionFilter = {}): Promise<RejectionCount[]> =>
+  sql.$queryRaw`
+    SELECT s.slug AS "sourceSlug", t.code, count(*)::float8 AS count, max(t.last_at) AS "lastAt"
+    FROM rejections t JOIN sources s ON s.id = t.source_id JOIN vendors v ON v.id = s.vendor_id
+    WHERE ${matching(filter)}
+    GROUP BY s.slug, t.code ORDER BY count(*) DESC, s.slug, t.code`
+
+const matching = ({ sourceSlug, vendorSlug, code, externalId, open, since }: RejectionFilter): Prisma.Sql =>
+  Prisma.join(
+    [
+      Prisma.sql`true`,
+      ...(sourceSlug === undefined ? [] : [Prisma.sql`s.slug = ${sourceSlug}`]),
+      ...(vendorSlug === undefined ? [] : [Prisma.sql`v.slug = ${vendorSlug}`]),
+      ...(code === undefined ? [] : [Prisma.sql`t.code = ${code}`]),
+      ...(externalId === undefined ? [] : [Prisma.sql`t.external_id = ${externalId}`]),
+      ...(open === undefined ? [] : [Prisma.sql`(t.closed_at IS NULL) = ${open}`]),
+      ...(since === undefined ? [] : [Prisma.sql`t.last_at >= ${since}`])
+    ],
+    ' AND '
+  )
 
 export const findRejection = async (sql: Sql, id: Id): Promise<RejectionRow | undefined> =>
   isId(id) ? (await rejections(sql, Prisma.sql`t.id = ${id}::bigint`, 1))[0] : undefined
@@ -124,41 +155,8 @@ const rejections = async (sql: Sql, where: Prisma.Sql, limit: number): Promise<R
     SELECT t.id::text AS id, t.source_id AS "sourceId", s.slug AS "sourceSlug", t.external_id AS "externalId",
            t.code, t.path, t.message, t.stamp, t.message_id AS "messageId", t.run_id::text AS "runId", t.record,
            t.count, t.first_at AS "firstAt", t.last_at AS "lastAt", t.closed_at AS "closedAt"
-    FROM rejections t JOIN sources s ON s.id = t.source_id
+    FROM rejections t JOIN sources s ON s.id = t.source_id JOIN vendors v ON v.id = s.vendor_id
     WHERE ${where}
     ORDER BY t.last_at DESC, t.id DESC LIMIT ${limit}`
   return rows.map((row) => present<RejectionRow>(row))
 }
-
-/** A patch or a withdrawal came, and never the offer itself. */
-export const OFFER_UNKNOWN = 'OFFER_UNKNOWN'
-
-/**
- * Offers that have been incomplete since before an instant, by the source that spoke of them; told ones are left out.
- * The stamp is that of the newest that was heard, so that a rejection with it is news.
- */
-export const listUnknownOffers = (
-  sql: Sql,
-  { before, limit }: { before: Date; limit: number }
-): Promise<{ sourceId: number; sourceSlug: string; externalId: string; stamp: Stamp }[]> =>
-  sql.$queryRaw`
-    SELECT s.id AS "sourceId", s.slug AS "sourceSlug", o.external_id AS "externalId",
-           GREATEST(said.stamp COLLATE "C", t.stamp, f.stamp) AS stamp
-    FROM offers o CROSS JOIN LATERAL jsonb_each_text(o.source_stamps) AS said(slug, stamp)
-    JOIN sources s ON s.slug = said.slug
-    LEFT JOIN rejections t ON t.source_id = s.id AND t.external_id = o.external_id
-    LEFT JOIN feed_records f ON f.source_id = s.id AND f.external_id = o.external_id
-    -- The time of an offer moves with its revision, and an incomplete one has none yet.
-    WHERE o.state = 'incomplete' AND o.updated_at < ${before}
-      -- Another open rejection that is newer tells of the same offer, and more.
-      AND (t.id IS NULL OR t.closed_at IS NOT NULL
-           OR t.code <> ${OFFER_UNKNOWN} AND t.stamp <= said.stamp COLLATE "C")
-    ORDER BY o.vendor_id, o.external_id, s.id LIMIT ${limit}`
-
-/** The offer has come after all, if only with a fact that is older than what was said of it before. */
-export const closeKnownOffers = (sql: Sql): Promise<number> =>
-  sql.$executeRaw`
-    UPDATE rejections t SET closed_at = now()
-    FROM sources s, offers o
-    WHERE t.code = ${OFFER_UNKNOWN} AND t.closed_at IS NULL AND s.id = t.source_id
-      AND o.vendor_id = s.vendor_id AND o.external_id = t.external_id AND o.state <> 'incomplete'`
