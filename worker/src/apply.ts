@@ -29,13 +29,21 @@ export interface ApplierDeps {
   db: Db
   sources: Sources
   locations: Locations
+  /** Hears that changes of offers have been committed. */
+  onChanges?: () => void
   /** Gives an envelope its meaning; `message.ts`, unless a drill puts its own fault in. */
   interpret?: typeof toMessage
 }
 
 const PAUSE_MAX_MS = 200
 
-export const createApplier = ({ db, sources, locations, interpret = toMessage }: ApplierDeps): Applier => ({
+export const createApplier = ({
+  db,
+  sources,
+  locations,
+  onChanges,
+  interpret = toMessage
+}: ApplierDeps): Applier => ({
   apply: async (envelopes) => {
     const results = new Map<Envelope, Result>()
     const settle = ({ envelope }: Message, result: Result): void => void results.set(envelope, result)
@@ -63,6 +71,7 @@ export const createApplier = ({ db, sources, locations, interpret = toMessage }:
         await writeLedger(tx, toLedger(entries))
         return { applied, won }
       })
+      if (done.won.some(({ changes }) => changes.length > 0)) onChanges?.()
       for (const { message, outcome } of done.applied) settle(message, { outcome })
       for (const { message, problem } of rejected) settle(message, rejection(message, problem))
       if (done.won.length < plans.length) {

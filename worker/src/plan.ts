@@ -49,8 +49,16 @@ const planOffer = (
       const { outcome, next, change } = merge(current, fact)
       if (next !== undefined && change !== undefined) {
         const { revision } = next
-        const { messageId } = message.envelope
-        changes.push({ ...key, ...change, revision, stamp: fact.stamp, source: fact.source, messageId })
+        const { messageId, traceparent } = message.envelope
+        changes.push({
+          ...key,
+          ...change,
+          revision,
+          stamp: fact.stamp,
+          source: fact.source,
+          messageId,
+          ...(traceparent === undefined ? {} : { traceparent })
+        })
       }
       current = next ?? current
       outcomes.push([message, outcome])

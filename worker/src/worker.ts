@@ -7,6 +7,7 @@ import type { Logger } from '@sluice/shared/log'
 import { createReporter, type ReportSink } from '@sluice/shared/sentry'
 import { createTopology } from '@sluice/shared/topology'
 import { createDb, type Db } from '@sluice/prisma/client'
+import { createLock } from '@sluice/prisma/lock'
 import { locationsGeneration } from '@sluice/prisma/tables/locations'
 import { createApplier } from './apply.ts'
 import { createCircuit } from './circuit.ts'
@@ -17,6 +18,7 @@ import { createLane, type Lane, type LaneOptions } from './lane.ts'
 import { createLocations } from './locations.ts'
 import type { toMessage } from './message.ts'
 import { createRecordWork } from './record-work.ts'
+import { createRelay } from './relay/relay.ts'
 import { createRetries } from './retries.ts'
 import { createSettler } from './settle.ts'
 import { createSources } from './sources.ts'
@@ -40,6 +42,10 @@ const DRAIN_SHARE = 0.7
 const CLOSE_TIMEOUT_MS = 2_000
 /** Sources, places, quarantine, dead letters and the probe: none of them may take a lane's connection. */
 const SHARED_CONNECTIONS = 4
+/** Numbering waits for no publishing; the lock has a connection besides. */
+const RELAY_CONNECTIONS = 2
+/** Any number nobody else uses in this database. */
+const RELAY_LOCK = '7310589422'
 
 /** Wires a worker together and starts it; it does not wait for Postgres, RabbitMQ or Redis to be there. */
 export const startWorker = async ({ config, log, sink, interpret }: WorkerOptions): Promise<Worker> => {
@@ -51,6 +57,7 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
   const sharedDb = dbFor('shared', SHARED_CONNECTIONS)
   const webhookDb = dbFor('webhook', config.WORKER_WEBHOOK_BATCHES)
   const feedDb = dbFor('feed', config.WORKER_FEED_BATCHES)
+  const relayDb = dbFor('relay', RELAY_CONNECTIONS)
   const cache = createCache({ url: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, log })
 
   // Two connections: an alarm blocks publishers, and must not block acknowledgements.
@@ -74,6 +81,22 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
     log: log.child({ dependency: 'postgres' })
   })
 
+  const relay = createRelay({
+    db: relayDb,
+    lock: createLock({
+      url: config.DATABASE_URL,
+      key: RELAY_LOCK,
+      applicationName: 'sluice-worker-relay-lock'
+    }),
+    // A channel of its own: a stream that stands still keeps no copy from being sent.
+    publisher: createPublisher(publishing, { log }),
+    exchange: topology.exchanges.offers,
+    isPaused: () => circuit.isOpen,
+    onPublished: () => undefined,
+    log: log.child({ part: 'relay' }),
+    reporter
+  })
+
   const recordLane = (options: LaneOptions, db: Db, isQuarantine = false): Lane => {
     const laneLog = log.child({ lane: options.name })
     const settler = createSettler({ lane: options.name, db, retries, reporter, log: laneLog })
@@ -81,6 +104,7 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
       db,
       sources,
       locations,
+      onChanges: relay.ring,
       ...(interpret === undefined ? {} : { interpret })
     })
     return createLane(options, {
@@ -130,6 +154,7 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
         postgres: circuit.isOpen ? 'away' : 'up',
         rabbitmq: `${consuming.state} ${publishing.state}`,
         redis: cache.isUp() ? 'up' : 'away',
+        relay: relay.isLeading ? 'leading' : 'standby',
         held: lanes.reduce((sum, { held }) => sum + held, 0)
       }
     }),
@@ -140,6 +165,7 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
   await sharedDb.ping().catch((thrown: unknown) => circuit.trip(toError(thrown)))
   publishing.start()
   consuming.start()
+  relay.start()
   log.info({ healthPort: health.port }, 'worker consuming')
 
   const drain = async (timeoutMs: number): Promise<void> => {
@@ -153,17 +179,20 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
       { name: 'readiness', stop: () => void (isStopping = true) },
       { name: 'circuit', stop: () => circuit.stop() },
       { name: 'lanes', stop: () => drain(drainMs) },
+      { name: 'relay', stop: () => relay.stop(CLOSE_TIMEOUT_MS) },
       { name: 'retries', stop: () => retries.stop() },
       { name: 'publisher', stop: () => publisher.drain(CLOSE_TIMEOUT_MS) },
       { name: 'broker', stop: () => Promise.all([consuming.close(), publishing.close()]) },
       { name: 'reports', stop: () => reporter.close(CLOSE_TIMEOUT_MS) },
       { name: 'sources', stop: () => sources.stop() },
       { name: 'cache', stop: () => cache.close() },
-      { name: 'database', stop: () => Promise.all([webhookDb, feedDb, sharedDb].map((db) => db.close())) },
+      { name: 'database', stop: () => closeAll([webhookDb, feedDb, relayDb, sharedDb]) },
       { name: 'health', stop: () => health.close() }
     ]
   }
 }
+
+const closeAll = (dbs: readonly Db[]): Promise<unknown> => Promise.all(dbs.map((db) => db.close()))
 
 /**
  * | lane | batch | linger | why |

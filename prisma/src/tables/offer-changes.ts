@@ -1,8 +1,7 @@
+import type { OfferChangeKind, WholeOfferChange } from '@sluice/shared/offer-change'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { Sql } from '../client.ts'
 import { LIST_LIMIT, present, toRows, type Id, type Nullable } from '../rows.ts'
-
-export type OfferChangeKind = 'created' | 'updated' | 'withdrawn'
 
 /** One real change of an offer: what a consumer of the stream out hears. */
 export interface NewOfferChange {
@@ -16,6 +15,8 @@ export interface NewOfferChange {
   stamp: Stamp
   source: string
   messageId: string
+  /** W3C trace context of the message. */
+  traceparent?: string
 }
 
 export interface OfferChangeRow extends NewOfferChange {
@@ -28,12 +29,12 @@ export const appendChanges = async (sql: Sql, rows: readonly NewOfferChange[]): 
   if (rows.length === 0) return
   await sql.$executeRaw`
     INSERT INTO offer_changes (
-      vendor_id, external_id, revision, kind, units, stamp, source, message_id
+      vendor_id, external_id, revision, kind, units, stamp, source, message_id, traceparent
     )
-    SELECT "vendorId", "externalId", revision, kind, units, stamp, source, "messageId"
+    SELECT "vendorId", "externalId", revision, kind, units, stamp, source, "messageId", traceparent
     FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
       "vendorId" int, "externalId" text, revision int, kind text, units jsonb, stamp text, source text,
-      "messageId" text
+      "messageId" text, traceparent text
     )
     ORDER BY "vendorId", "externalId" COLLATE "C", revision`
 }
@@ -52,4 +53,31 @@ export const listChanges = async (
     WHERE v.slug = ${vendorSlug} AND c.external_id = ${externalId}
     ORDER BY c.revision DESC LIMIT ${limit}`
   return rows.map((row) => present<OfferChangeRow>(row))
+}
+
+/** Of one page, in stored (compressed) bytes: what it holds in memory is a small multiple. */
+const PAGE_BYTES = 2 * 1024 * 1024
+
+/**
+ * The stream out from the change after `after` on, in the order of `seq`: as many as `limit` and the size of a page
+ * allow, at least one. An empty page is the end of the stream for now. Nothing is missed by asking for what comes
+ * after the last `seq` seen, whatever commits meanwhile (see `numberChanges`).
+ */
+export const readChanges = async (
+  sql: Sql,
+  { after, limit = LIST_LIMIT }: { after: number; limit?: number }
+): Promise<WholeOfferChange[]> => {
+  const rows = await sql.$queryRaw<Nullable<Omit<WholeOfferChange, 'changedAt'> & { createdAt: Date }>[]>`
+    SELECT c.seq::float8 AS seq, v.slug AS vendor, c.external_id AS "externalId", c.revision, c.kind, c.units, c.stamp,
+           c.source, c.message_id AS "messageId", c.traceparent, c.created_at AS "createdAt"
+    FROM (
+      SELECT *, sum(pg_column_size(units)) OVER (ORDER BY seq) - pg_column_size(units) AS bytes_before
+      FROM (SELECT * FROM offer_changes WHERE seq > ${after}::bigint ORDER BY seq LIMIT ${limit}) page
+    ) c JOIN vendors v ON v.id = c.vendor_id
+    WHERE c.bytes_before < ${PAGE_BYTES}
+    ORDER BY c.seq`
+  return rows.map((row) => {
+    const { createdAt, ...change } = present<Omit<WholeOfferChange, 'changedAt'> & { createdAt: Date }>(row)
+    return { ...change, changedAt: createdAt.toISOString() }
+  })
 }

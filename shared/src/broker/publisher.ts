@@ -15,11 +15,13 @@ export interface PublishOptions {
   waitMs?: number
   /** Ends the wait; a message that has been sent is not called back. */
   signal?: AbortSignal
+  /** Whether it is a failure that no queue takes the message; it is, unless said otherwise. */
+  mandatory?: boolean
   /** How long the broker may take to confirm once the message is sent; then the outcome is `PUBLISH_UNKNOWN`. */
   timeoutMs?: number
 }
 
-/** Publishes persistent, mandatory messages and believes only the broker's confirm. */
+/** Publishes persistent messages and believes only the broker's confirm. */
 export interface Publisher {
   /**
    * Resolves when the broker has confirmed the message.
@@ -48,6 +50,8 @@ const DEFAULT_MAX_WAITING = 2_000
 /** amqplib buffers by count, not size: this keeps a window of megabyte records from filling memory. */
 const WINDOW_BYTES = 16 * 1024 * 1024
 
+type SendOptions = Required<Pick<PublishOptions, 'timeoutMs' | 'mandatory'>>
+
 /** A caller in line; `start` sends its message, and is false when there was no sending after all. */
 interface Waiter {
   start: () => boolean
@@ -55,8 +59,7 @@ interface Waiter {
 }
 
 /** How long a message may stand in line, and be without an answer then. */
-interface Turn {
-  timeoutMs: number
+interface Turn extends SendOptions {
   waitMs: number | undefined
   signal: AbortSignal | undefined
 }
@@ -125,7 +128,10 @@ export const createPublisher = (
   }
 
   /** Hands a message to the channel; undefined when the channel turns out to be closed. */
-  const send = (message: OutgoingMessage, timeoutMs: number): Promise<void> | undefined => {
+  const send = (
+    message: OutgoingMessage,
+    { timeoutMs, mandatory }: SendOptions
+  ): Promise<void> | undefined => {
     const at = outlet
     if (at === undefined) return undefined
     const answer = Promise.withResolvers<void>()
@@ -148,7 +154,7 @@ export const createPublisher = (
       changed()
     }
     try {
-      const options = { ...properties, persistent: true, mandatory: true }
+      const options = { ...properties, persistent: true, mandatory }
       at.isWritable = at.channel.publish(exchange, routingKey, body, options, onAnswer)
     } catch (thrown) {
       clearTimeout(timer)
@@ -163,7 +169,7 @@ export const createPublisher = (
   }
 
   /** Stands in line until the message is sent, then until it is answered. */
-  const sendInTurn = (message: OutgoingMessage, { timeoutMs, waitMs, signal }: Turn): Promise<void> =>
+  const sendInTurn = (message: OutgoingMessage, { waitMs, signal, ...options }: Turn): Promise<void> =>
     new Promise((resolve, reject) => {
       const stopWaiting = (): void => {
         clearTimeout(timer)
@@ -172,7 +178,7 @@ export const createPublisher = (
       const waiter: Waiter = {
         start: () => {
           try {
-            const sent = send(message, timeoutMs)
+            const sent = send(message, options)
             if (sent === undefined) return false
             resolve(sent)
           } catch (thrown) {
@@ -233,15 +239,19 @@ export const createPublisher = (
   })
 
   return {
-    publish: async (message, { wait = false, waitMs, signal, timeoutMs = confirmTimeoutMs } = {}) => {
+    publish: async (
+      message,
+      { wait = false, waitMs, signal, mandatory = true, timeoutMs = confirmTimeoutMs } = {}
+    ) => {
       signal?.throwIfAborted()
+      const options = { timeoutMs, mandatory }
       // Whoever finds room stands in no line: `changed` has let everybody go who was in it.
-      const sent = statusNow() === 'ready' ? send(message, timeoutMs) : undefined
+      const sent = statusNow() === 'ready' ? send(message, options) : undefined
       if (sent !== undefined) return sent
       if (!wait) throw refusalNow()
       if (hasEnded) throw notSent('down')
       if (line.length >= maxWaiting) throw notSent('saturated')
-      return sendInTurn(message, { timeoutMs, waitMs, signal })
+      return sendInTurn(message, { ...options, waitMs, signal })
     },
     get status() {
       return statusNow()

@@ -1,0 +1,40 @@
+import type { Db } from '@sluice/prisma/client'
+import { numberChanges, streamPosition } from '@sluice/prisma/tables/offer-stream'
+import type { Bell } from './bell.ts'
+
+export interface NumberingDeps {
+  db: Pick<Db, 'sql' | 'transaction'>
+  /** Rings when changes were committed in this process; those of others are found by looking. */
+  bell: Bell
+  /** So many changes have got their places. */
+  onNumbered: (count: number) => void
+}
+
+const BATCH = 500
+/**
+ * With nothing to do, twice as long each time. Looking is one query over an index that is empty then; to be notified
+ * instead, every commit of every worker would take a lock that the whole server has once.
+ */
+const IDLE_MS = { least: 20, most: 200 }
+
+/**
+ * Gives committed changes their places in the stream, until the signal fires or Postgres fails. It waits for no
+ * broker: whoever reads the stream by `seq` needs none.
+ */
+export const keepNumbering = async (
+  { db, bell, onNumbered }: NumberingDeps,
+  until: AbortSignal
+): Promise<void> => {
+  let idleMs = IDLE_MS.least
+  while (!until.aborted) {
+    const { hasUnnumbered } = await streamPosition(db.sql)
+    const count = hasUnnumbered ? await db.transaction((tx) => numberChanges(tx, BATCH)) : 0
+    if (count > 0) {
+      idleMs = IDLE_MS.least
+      onNumbered(count)
+    } else {
+      await bell.wait(idleMs, until)
+      idleMs = Math.min(IDLE_MS.most, idleMs * 2)
+    }
+  }
+}
