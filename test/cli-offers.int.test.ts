@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { insertDeadLetters, findDeadLetter, listDeadLetters } from '@sluice/prisma/tables/dead-letters'
 import { appendChanges } from '@sluice/prisma/tables/offer-changes'
+import { numberChanges } from '@sluice/prisma/tables/offer-stream'
 import { writeOffers, type StoredOffer } from '@sluice/prisma/tables/offers'
 import { closeRejections, openRejections } from '@sluice/prisma/tables/rejections'
 import { findSource } from '@sluice/prisma/tables/sources'
@@ -135,6 +136,49 @@ describe('offers', () => {
     expect(stdout).not.toContain('\u001b')
     expect(stdout).toContain('\\u001b[31mred')
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+  })
+
+  describe('change, and the stream of it', () => {
+    beforeAll(() => database.db.transaction((tx) => numberChanges(tx, 100)))
+
+    test('is read a page at a time, in its order', async () => {
+      const first = await at('offers', 'changes', '--limit', '1', '--json')
+      expect(first.json()).toMatchObject({
+        changes: [{ seq: 1, vendor: 'acme', externalId: '4711', revision: 1, kind: 'created' }],
+        next: 1,
+        last: 2
+      })
+      const second = await at('offers', 'changes', '--after', '1', '--json')
+      const documents = second.json<{ changes: object[]; next: null }>()
+      expect(documents).toMatchObject({ changes: [{ seq: 2, units: { listPrice: {} } }], next: null })
+      const { stdout, stderr } = await at('offers', 'changes', '--limit', '1')
+      expect(stdout).toMatch(/^ +1 +acme 4711 +created +1 /m)
+      expect(stderr).toContain('sluice offers changes --after 1')
+      expect((await at('offers', 'changes', '--after', '2')).stdout).toContain('No changes after 2')
+      failsWith(await at('offers', 'changes', '--after', 'x'), 2, 'USAGE_VALUE_INVALID')
+    })
+
+    test('is followed, one document a line, until Ctrl-C', async () => {
+      const change = { vendorId, externalId: '4799', source: 'acme-crm', units: {}, stamp: stampAt(TUESDAY) }
+      const said = await sluice(['offers', 'changes', '--after', '1', '--follow', '--json'], {
+        env: env(),
+        onStart: async ({ kill, stdout }) => {
+          await waitFor('what is there', () => stdout().includes('"seq":2'))
+          await appendChanges(database.db.sql, [
+            { ...change, revision: 1, kind: 'created', messageId: 'm.3' }
+          ])
+          await database.db.transaction((tx) => numberChanges(tx, 100))
+          await waitFor('what is new', () => stdout().includes('"seq":3'))
+          kill('SIGINT')
+        }
+      })
+      expect(said.code).toBe(0)
+      const seqs = said.stdout
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { seq: number }).seq)
+      expect(seqs).toEqual([2, 3])
+    })
   })
 
   test('are shown unit by unit', async () => {

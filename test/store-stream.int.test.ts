@@ -95,7 +95,7 @@ test('a reader by seq misses nothing while writers commit in any order; a reader
   const WRITERS = 8
   const EACH = 25
   const REVISIONS = 2
-  let isOver = false
+  const over = new AbortController()
   const writers = Array.from({ length: WRITERS }, async (_, writer) => {
     for (let n = 0; n < EACH; n++) {
       for (let revision = 1; revision <= REVISIONS; revision++) {
@@ -108,7 +108,7 @@ test('a reader by seq misses nothing while writers commit in any order; a reader
   })
   // Two at once, as when one has lost the lock without knowing.
   const numberers = [1, 2].map(async () => {
-    while (!isOver) await number(7)
+    while (!over.signal.aborted) await number(7)
   })
   const bySeq: { seq: number; externalId: string; revision: number }[] = []
   const byId = new Set<string>()
@@ -118,7 +118,7 @@ test('a reader by seq misses nothing while writers commit in any order; a reader
   }
   let lastId = 0n
   const readers = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await readOn()
       const rows = await db.sql.$queryRaw<{ id: bigint; key: string }[]>`
         SELECT id, external_id || ' ' || revision AS key FROM offer_changes WHERE id > ${lastId} ORDER BY id`
@@ -127,7 +127,7 @@ test('a reader by seq misses nothing while writers commit in any order; a reader
     }
   })()
   await Promise.all(writers)
-  isOver = true
+  over.abort()
   await Promise.all([...numberers, readers])
   await number()
   const all = WRITERS * EACH * REVISIONS

@@ -92,6 +92,12 @@ export const limit = (text: string): number => {
   throw new InvalidArgumentError(`A limit is a whole number from 1 to ${MAX_LIMIT}.`)
 }
 
+/** A place in the stream of changes; 0 is before the first. */
+export const seq = (text: string): number => {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('A place in the stream is a whole number from 0.')
+}
+
 /** What a secret is told apart by. */
 export const label = (text: string): string => {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) return text

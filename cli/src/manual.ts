@@ -12,7 +12,7 @@ has brought up. A command asks only for what it needs: most for \`DATABASE_URL\`
 \`RABBITMQ_URL\` as well; \`REDIS_URL\` is optional and lets an edit reach running services at once instead of a second later.
 Two houses on one broker differ by \`SLUICE_NAMESPACE\`.
 
-**Answers** go to stdout, remarks and errors to stderr. With \`--json\` stdout is exactly one JSON document, of a failure
+**Answers** go to stdout, remarks and errors to stderr. With \`--json\` stdout is exactly one JSON document (\`--follow\`: one a line), of a failure
 too: \`{ "error": { "code", "message" } }\`, beside what there is to show all the same. Absent is \`null\`, times are ISO 8601 in
 UTC, ids of rows are strings, and keys are only ever added. For people times are in the zone of the machine. Passwords and
 keys in the address of a feed are masked everywhere. Colour is used on a terminal without \`NO_COLOR\`.

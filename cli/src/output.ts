@@ -11,6 +11,8 @@ export interface Output {
   readonly liveWidth: number | undefined
   /** The answer: `document` with --json, else the text. Once a command. */
   answer: (document: Answer['document'], text: Answer['text']) => void
+  /** One of many, of a command that goes on: `document` on one line with --json, else the text. */
+  item: (document: object, text: Answer['text']) => void
   /** A sentence beside the answer; not said with --json. */
   note: (text: string) => void
   /** Draws one line over the last one; an empty text takes it away. */
@@ -48,6 +50,9 @@ export const createOutput = (options: OutputOptions): Output => {
     },
     answer: (document, text) => {
       streams.stdout.write(`${json ? toJson(document) : text(screen)}\n`)
+    },
+    item: (document, text) => {
+      streams.stdout.write(`${json ? JSON.stringify(document) : text(screen)}\n`)
     },
     note: (text) => {
       if (!json) say(text)

@@ -18,7 +18,11 @@ export interface CliOptions {
   /** What it reads from stdin. */
   input?: string
   /** Called once it runs, for tests that talk back. */
-  onStart?: (child: { kill: (signal: NodeJS.Signals) => void; stderr: () => string }) => void | Promise<void>
+  onStart?: (child: {
+    kill: (signal: NodeJS.Signals) => void
+    stdout: () => string
+    stderr: () => string
+  }) => void | Promise<void>
 }
 
 const MAIN = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
@@ -41,7 +45,11 @@ export const sluice = async (
     })
   }
   const ended = once(child, 'close') as Promise<[number | null]>
-  await onStart?.({ kill: (signal) => void child.kill(signal), stderr: () => out.stderr })
+  await onStart?.({
+    kill: (signal) => void child.kill(signal),
+    stdout: () => out.stdout,
+    stderr: () => out.stderr
+  })
   const [code] = await ended
   return {
     code,

@@ -23,6 +23,7 @@ import {
   toOfferDocument
 } from '../offer-view.ts'
 import { counted, formatCount } from '../text.ts'
+import { addOfferChanges } from './offer-changes.ts'
 
 interface ListOptions {
   vendor?: string
@@ -32,7 +33,8 @@ interface ListOptions {
 }
 
 /** `sluice offers`: what became of everything vendors sent. */
-export const addOffers = (program: Command, { out, sql }: Context): void => {
+export const addOffers = (program: Command, context: Context): void => {
+  const { out, sql } = context
   const offers = program
     .command('offers')
     .summary('what became of everything vendors sent')
@@ -124,11 +126,14 @@ export const addOffers = (program: Command, { out, sql }: Context): void => {
     ['sluice offers explain acme 4711 --unit listPrice', 'who set the price, and what it was before']
   )
 
+  addOfferChanges(offers, context)
+
   withExamples(
     offers,
     ['sluice offers list --vendor acme', "one vendor's"],
     ['sluice offers show acme 4711', 'one as it is now'],
-    ['sluice offers explain acme 4711', 'and why it is so']
+    ['sluice offers explain acme 4711', 'and why it is so'],
+    ['sluice offers changes --follow', 'what changes from now on']
   )
 }
 

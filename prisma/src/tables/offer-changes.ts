@@ -67,17 +67,15 @@ export const readChanges = async (
   sql: Sql,
   { after, limit = LIST_LIMIT }: { after: number; limit?: number }
 ): Promise<WholeOfferChange[]> => {
-  const rows = await sql.$queryRaw<Nullable<Omit<WholeOfferChange, 'changedAt'> & { createdAt: Date }>[]>`
+  const rows = await sql.$queryRaw<Nullable<WholeOfferChange>[]>`
     SELECT c.seq::float8 AS seq, v.slug AS vendor, c.external_id AS "externalId", c.revision, c.kind, c.units, c.stamp,
-           c.source, c.message_id AS "messageId", c.traceparent, c.created_at AS "createdAt"
+           c.source, c.message_id AS "messageId", c.traceparent,
+           to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "changedAt"
     FROM (
       SELECT *, sum(pg_column_size(units)) OVER (ORDER BY seq) - pg_column_size(units) AS bytes_before
       FROM (SELECT * FROM offer_changes WHERE seq > ${after}::bigint ORDER BY seq LIMIT ${limit}) page
     ) c JOIN vendors v ON v.id = c.vendor_id
     WHERE c.bytes_before < ${PAGE_BYTES}
     ORDER BY c.seq`
-  return rows.map((row) => {
-    const { createdAt, ...change } = present<Omit<WholeOfferChange, 'changedAt'> & { createdAt: Date }>(row)
-    return { ...change, changedAt: createdAt.toISOString() }
-  })
+  return rows.map((row) => present<WholeOfferChange>(row))
 }
