@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { toError } from '@sluice/shared/errors'
+import { DependencyError } from '@sluice/shared/errors'
 import { toStoreError } from './errors.ts'
 
 /**
@@ -9,7 +9,7 @@ import { toStoreError } from './errors.ts'
  */
 export interface Lock {
   /**
-   * The signal that fires when the lock is lost, or undefined while somebody else has it. Asking again while it is
+   * The signal that fires, with a DependencyError, when the lock is lost, or undefined while somebody else has it. Asking again while it is
    * ours answers the same.
    * @throws DependencyError when Postgres is away
    */
@@ -44,10 +44,10 @@ interface Session {
 export const createLock = ({ url, key, applicationName, heartbeatMs = HEARTBEAT_MS }: LockOptions): Lock => {
   let session: Session | undefined
 
-  const drop = (dropped: Session, cause: Error): void => {
+  const drop = (dropped: Session, cause?: unknown): void => {
     clearInterval(dropped.heartbeat)
     if (session === dropped) session = undefined
-    dropped.lost.abort(cause)
+    dropped.lost.abort(lostBy(cause))
     void dropped.client.end().catch(() => undefined) // it is gone already
   }
 
@@ -62,7 +62,7 @@ export const createLock = ({ url, key, applicationName, heartbeatMs = HEARTBEAT_
     })
     const opened: Session = { client, lost: new AbortController(), isHeld: false }
     client.on('error', (error) => drop(opened, error))
-    client.on('end', () => drop(opened, new Error('the connection was closed')))
+    client.on('end', () => drop(opened))
     await client.connect()
     session = opened
     return opened
@@ -72,7 +72,7 @@ export const createLock = ({ url, key, applicationName, heartbeatMs = HEARTBEAT_
     try {
       await of.client.query('SELECT 1')
     } catch (thrown) {
-      drop(of, toError(thrown))
+      drop(of, thrown)
     }
   }
 
@@ -90,7 +90,7 @@ export const createLock = ({ url, key, applicationName, heartbeatMs = HEARTBEAT_
         at.heartbeat = setInterval(() => void beat(at), heartbeatMs)
         return at.lost.signal
       } catch (thrown) {
-        if (session !== undefined) drop(session, toError(thrown))
+        if (session !== undefined) drop(session, thrown)
         throw toStoreError(thrown)
       }
     },
@@ -104,3 +104,8 @@ export const createLock = ({ url, key, applicationName, heartbeatMs = HEARTBEAT_
     }
   }
 }
+
+const lostBy = (cause: unknown): DependencyError =>
+  new DependencyError('postgres', 'LOCK_LOST', 'The connection to Postgres that held the lock is gone', {
+    cause
+  })

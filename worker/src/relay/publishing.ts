@@ -21,7 +21,7 @@ export interface PublishingDeps {
 }
 
 const BATCH = 200
-/** What the broker has not confirmed by then is left to the next attempt, perhaps of another worker. */
+/** A broker that is away for longer is left to the next attempt, perhaps of another worker. */
 const PATIENCE_MS = 5_000
 /** The bell tells; this is for one that was not rung. */
 const IDLE_MS = 1_000
@@ -58,10 +58,14 @@ const publishWave = async (
   exchange: string,
   until: AbortSignal
 ): Promise<void> => {
-  const signal = AbortSignal.any([until, AbortSignal.timeout(PATIENCE_MS)])
   const sent = wave.map((change) =>
     // Nobody has to listen: without a queue the message is dropped, and the change can still be read by its `seq`.
-    publisher.publish(toOfferMessage(change, exchange), { wait: true, mandatory: false, signal })
+    publisher.publish(toOfferMessage(change, exchange), {
+      wait: true,
+      waitMs: PATIENCE_MS,
+      mandatory: false,
+      signal: until
+    })
   )
   for (const result of await Promise.allSettled(sent)) {
     if (result.status === 'rejected') throw toError(result.reason)

@@ -96,7 +96,7 @@ export const createRelay = ({
   const stepDown = async (error: Error): Promise<void> => {
     failures += 1
     log[failures === 1 ? 'warn' : 'debug']({ err: error }, 'stream is not relayed, trying again')
-    if (!isOutage(error)) reporter.captureError(error)
+    if (!(error instanceof DependencyError)) reporter.captureError(error)
     await giveUpLock()
     await pause(Math.min(BACKOFF_MS.most, BACKOFF_MS.least * 2 ** Math.min(failures, 10)))
   }
@@ -139,6 +139,3 @@ export const createRelay = ({
     }
   }
 }
-
-/** Anything else is a bug: the broker's and Postgres' errors, and our own patience or lock that came to an end. */
-const isOutage = (error: Error): boolean => error instanceof DependencyError || error.name === 'TimeoutError'
