@@ -23,6 +23,7 @@ const VECTORS: readonly Vector[] = [
     from: 'documented',
     secret: "It's a Secret to Everybody",
     headers: {
+      'x-github-delivery': 'not-covered-by-the-signature',
       'x-hub-signature-256': 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17'
     },
     body: 'Hello, World!',
