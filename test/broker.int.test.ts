@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import {
   applyTopology,
@@ -101,6 +102,16 @@ test('a confirmed message is in its queue, persistent, with its properties and n
     headers: { attempt: 0 }
   })
   expect(withoutBrokerHeaders(message?.properties.headers)).toEqual({ attempt: 0 })
+})
+
+test('a confirm that came while the process could not look is no silence', async () => {
+  const publisher = await openPublisher({ confirmTimeoutMs: 100 })
+  await publisher.publish(broker.message(0))
+  const published = publisher.publish(broker.message(1))
+  for (let n = 0; n < 3; n++) await turn() // it has left
+  const until = performance.now() + 300
+  while (performance.now() < until);
+  await expect(published).resolves.toBeUndefined()
 })
 
 test('a message no queue takes is a refusal, and only that one', async () => {
