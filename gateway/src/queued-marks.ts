@@ -25,8 +25,11 @@ export interface QueuedMarksOptions {
   lingerMs?: number
 }
 
-/** What has not been applied after this is found in the outbox, or is a matter for the operator. */
-const TTL_SECONDS = 3_600
+/**
+ * A weekend on which no worker runs; until then a delivery in RabbitMQ is never said to be unknown. About 70 bytes each,
+ * half of what the id of a copy takes for as long, and Redis may drop the oldest of both when it is full.
+ */
+const TTL_SECONDS = 3 * 24 * 3_600
 const LINGER_MS = 10
 /** Beyond this in one linger, the marks of the rest are not worth the memory. */
 const MAX_WAITING = 5_000
