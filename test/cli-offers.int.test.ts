@@ -407,6 +407,21 @@ describe('dead letters', () => {
     expect(none).toMatchObject({ code: 0, stdout: 'No open dead letter matches; nothing to replay.\n' })
   })
 
+  test('one that can never be sent keeps no other from being replayed', async () => {
+    const ids = [await die('BUG_BIG'), await die('BUG_BIG')]
+    await database.db.sql.$executeRaw`
+      UPDATE dead_letters SET headers = headers || jsonb_build_object('big', repeat('x', 70000))
+      WHERE id = ${ids[0]}::bigint`
+    const said = await at('dead-letters', 'replay', '--all', '--code', 'BUG_BIG', '--json')
+    expect(said.code).toBe(1)
+    expect(said.json()).toMatchObject({
+      replayed: [ids[1]],
+      failed: [{ id: ids[0] }],
+      error: { code: 'REPLAY_INCOMPLETE' }
+    })
+    expect(await broker.take(broker.topology.queues.webhook)).toHaveLength(1)
+  })
+
   test('that the broker does not take stay as they are', async () => {
     const id = await die('BUG_FIVE')
     const said = await sluice(['dead-letters', 'replay', id], {

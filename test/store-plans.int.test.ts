@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Sql } from '@sluice/prisma/client'
+import { insertDeadLetters } from '@sluice/prisma/tables/dead-letters'
+import { lockDeadLetters } from '@sluice/prisma/tables/dead-letter-acts'
 import { closeRejections, openRejections } from '@sluice/prisma/tables/rejections'
 import { findDeliveries, settleDeliveries } from '@sluice/prisma/tables/deliveries'
 import { findSkippable, settleFeedRecords } from '@sluice/prisma/tables/feed-records'
@@ -26,7 +28,15 @@ let vendorId: number
 beforeAll(async () => {
   database = await createDatabase()
   const { sql } = database.db
-  for (const table of ['offers', 'feed_records', 'run_seen', 'locations', 'rejections', 'deliveries']) {
+  for (const table of [
+    'offers',
+    'feed_records',
+    'run_seen',
+    'locations',
+    'rejections',
+    'deliveries',
+    'dead_letters'
+  ]) {
     await sql.$executeRawUnsafe(`ALTER TABLE ${table} SET (autovacuum_enabled = false)`) // statistics when we say so
   }
   vendorId = (await aVendor(sql, 'big')).id
@@ -54,6 +64,12 @@ beforeAll(async () => {
     INSERT INTO deliveries (message_id, source_id, external_id, stamp, outcome, received_at)
     SELECT 'd' || n || '.0', ${sourceId}, 'x' || n, ${stampAt(0)}, 'created', now()
     FROM generate_series(1, ${ROWS}) n`
+  // As after a long life: most letters have been replayed.
+  await sql.$executeRaw`
+    INSERT INTO dead_letters (id, message_id, routing_key, properties, headers, body, fault_code, attempts, replayed_at)
+    SELECT n, 'l' || n, 'webhook.big', '{}', '{}', '{}', 'X', 0, CASE WHEN n > ${ROWS - BATCH} THEN NULL ELSE now() END
+    FROM generate_series(1, ${ROWS}) n`
+  await sql.$executeRaw`SELECT setval('dead_letters_id_seq', ${ROWS})`
 })
 afterAll(() => database.drop())
 
@@ -156,7 +172,34 @@ const hot: Record<string, { tables: string[]; run: (sql: Sql) => Promise<unknown
         }))
       )
   },
-  findDeliveries: { tables: ['deliveries'], run: (sql) => findDeliveries(sql, 'd77') }
+  findDeliveries: { tables: ['deliveries'], run: (sql) => findDeliveries(sql, 'd77') },
+  insertDeadLetters: {
+    tables: ['dead_letters'],
+    run: (sql) =>
+      insertDeadLetters(
+        sql,
+        names('l').map((messageId) => ({
+          messageId,
+          routingKey: 'webhook.big',
+          properties: {},
+          headers: {},
+          body: Buffer.from('{}'),
+          faultCode: 'X',
+          attempts: 0
+        }))
+      )
+  },
+  lockDeadLetters: {
+    tables: ['dead_letters'],
+    run: (sql) =>
+      lockDeadLetters(sql, {
+        filter: { state: 'open' },
+        after: '0',
+        upTo: String(ROWS),
+        maxRows: 10,
+        maxBytes: 1_000
+      })
+  }
 }
 
 interface Reads {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  ConfigError,
   ConflictError,
   DataError,
   DependencyError,
@@ -16,8 +17,15 @@ describe('what is done about a failure', () => {
     ['data the database refuses', new DataError('DB_DATA', 'x'), 'reject'],
     ['an envelope that cannot be read', new EnvelopeError('ENVELOPE_INVALID', 'x'), 'bury'],
     ['Postgres being away', new DependencyError('postgres', 'DB_UNAVAILABLE', 'x'), 'hold'],
+    ['Redis being away, which nobody needs', new DependencyError('redis', 'CACHE_DOWN', 'x'), 'retry'],
+    [
+      'RabbitMQ being away, which has taken the delivery with it',
+      new DependencyError('rabbitmq', 'BROKER_DOWN', 'x'),
+      'retry'
+    ],
     ['a conflict', new ConflictError('DB_CONFLICT', 'x'), 'again'],
-    ['a bug', new TypeError('x'), 'retry']
+    ['a bug', new TypeError('x'), 'retry'],
+    ['a setting that is wrong', new ConfigError('CONFIG_INVALID', ['x']), 'retry']
   ])('%s', (_, error, expected) => {
     expect(decide(error).do).toBe(expected)
   })

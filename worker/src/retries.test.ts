@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { PublishError, type Delivery, type Publisher, type Verb } from '@sluice/shared/broker'
+import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { createLogger } from '@sluice/shared/log'
 import { createTopology } from '@sluice/shared/topology'
-import { copyOf, createRetries } from './retries.ts'
+import { copyOf, createRetries, type Retries } from './retries.ts'
 
 const delivery = (headers: Record<string, unknown>) => ({
   body: Buffer.from('{}'),
@@ -20,10 +21,15 @@ const publisherThrowing = (...errors: Error[]): Publisher => ({
   drain: async () => 0
 })
 
-const bury = async (publisher: Publisher): Promise<{ isConfirmed: boolean; verbs: Verb[] }> => {
+/** What a copy of a delivery came to, and how the delivery itself was answered. */
+const copy = async (
+  publisher: Publisher,
+  send: (retries: Retries, one: Delivery) => Promise<boolean>,
+  headers: Record<string, unknown> = {}
+): Promise<{ isConfirmed: boolean; verbs: Verb[] }> => {
   const verbs: Verb[] = []
   const one: Delivery = {
-    ...delivery({}),
+    ...delivery(headers),
     exchange: 'records',
     routingKey: 'webhook.crm',
     redelivered: false,
@@ -33,8 +39,10 @@ const bury = async (publisher: Publisher): Promise<{ isConfirmed: boolean; verbs
   }
   const log = createLogger({ service: 'test', level: 'silent' })
   const retries = createRetries({ publisher, topology: createTopology('test'), log })
-  return { isConfirmed: await retries.bury(one, new Error('x')), verbs }
+  return { isConfirmed: await send(retries, one), verbs }
 }
+
+const bury = (publisher: Publisher) => copy(publisher, (retries, one) => retries.bury(one, new Error('x')))
 
 describe('sending a copy', () => {
   it('goes on until the broker has it', async () => {
@@ -47,6 +55,38 @@ describe('sending a copy', () => {
   it('that can never be sent is given up, and the broker buries the original', async () => {
     const { isConfirmed, verbs } = await bury(publisherThrowing(new TypeError('Unknown type to encode')))
     expect({ isConfirmed, verbs }).toEqual({ isConfirmed: false, verbs: ['discard'] })
+  })
+
+  it('of a dead letter that can never be sent leaves the letter alone: the broker would drop it', async () => {
+    const unsendable = publisherThrowing(new TypeError('Unknown type to encode'))
+    expect(await copy(unsendable, (retries, one) => retries.postpone(one))).toEqual({
+      isConfirmed: false,
+      verbs: []
+    })
+  })
+
+  it('of a dead letter says why it died, whoever found that out, each time it is postponed', async () => {
+    const sent: OutgoingMessage[] = []
+    const publisher: Publisher = {
+      ...publisherThrowing(),
+      publish: async (message) => void sent.push(message)
+    }
+    const byBroker = { 'x-death': [{ reason: 'delivery_limit', queue: 'quarantine.v1' }] }
+    await copy(publisher, (retries, one) => retries.postpone(one), byBroker)
+    const [first] = sent
+    expect(first).toMatchObject({ exchange: 'test.retry', routingKey: '10m.dead' })
+    expect(first?.properties.headers).toMatchObject({
+      'fault-class': 'Broker',
+      'fault-code': 'DELIVERY_LIMIT'
+    })
+    expect(first?.properties.headers).not.toHaveProperty('x-death')
+
+    const expired = {
+      ...first?.properties.headers,
+      'x-death': [{ reason: 'expired', queue: 'retry.10m.v1' }]
+    }
+    await copy(publisher, (retries, one) => retries.postpone({ ...one, routingKey: '10m.dead' }), expired)
+    expect(sent[1]?.properties.headers).toMatchObject({ 'fault-code': 'DELIVERY_LIMIT' })
   })
 })
 
