@@ -140,6 +140,19 @@ describe('a rejection', () => {
     ])
   })
 
+  it('of a record that is older than all its offer says is history, also when nothing changed since', async () => {
+    const { vendorId, slug } = source
+    const offer = { vendorId, baseStamp: stampAt(20), unitStamps: {}, sourceStamps: { [slug]: stampAt(5) } }
+    await writeOffers(sql, [
+      anOffer({ ...offer, externalId: 'whole' }),
+      anOffer({ ...offer, externalId: 'in part', unitStamps: { listPrice: stampAt(5) } })
+    ])
+    await openRejections(sql, [rejection('whole', 10), rejection('in part', 10)])
+    expect(idsOf(await listRejections(sql, { sourceSlug: slug }))).toEqual(['in part'])
+    await openRejections(sql, [rejection('whole', 30)])
+    expect(idsOf(await listRejections(sql, { sourceSlug: slug }))).toContain('whole')
+  })
+
   it('keeps what the vendor sent, even what jsonb cannot say', async () => {
     const record = {
       'na\u0000me': 'half \ud800 pair',

@@ -122,6 +122,21 @@ describe('what becomes of a message', () => {
     expect(await open()).toEqual([])
   })
 
+  test('a record that is wrong and older than what was last said opens no rejection, though nothing changed', async () => {
+    await start()
+    const { price: _, ...broken } = flat('jo')
+    await sendInOrder(
+      shop.hook('jo.1', flat('jo'), 10),
+      shop.hook('jo.2', flat('jo'), 30),
+      shop.hook('jo.3', broken, 20)
+    )
+    expect(await shop.outcomes()).toMatchObject({ 'jo.2': 'unchanged', 'jo.3': 'rejected' })
+    const open = await listRejections(shop.database.db.sql, { externalId: 'jo' })
+    expect(open).toEqual([])
+    await sendInOrder(shop.hook('jo.4', broken, 40))
+    expect(await listRejections(shop.database.db.sql, { externalId: 'jo', open: true })).toHaveLength(1)
+  })
+
   test('a withdrawal that arrives before the older upsert it supersedes wins', async () => {
     await start()
     await sendInOrder(

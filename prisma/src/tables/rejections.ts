@@ -30,7 +30,7 @@ export interface RejectionRow extends NewRejection {
 
 /**
  * One row a source and external id; a newer or equal stamp moves it and opens it again. A rejection that arrives after
- * something newer from its source has been applied is history and opens nothing.
+ * something newer from its source has been applied, or after all of the offer was said anew, is history and opens nothing.
  */
 export const openRejections = async (sql: Sql, rows: readonly NewRejection[]): Promise<void> => {
   if (rows.length === 0) return
@@ -50,7 +50,13 @@ export const openRejections = async (sql: Sql, rows: readonly NewRejection[]): P
         AND f.outcome NOT IN ('rejected', 'retried', 'dead')
     ) AND NOT EXISTS (
       SELECT FROM sources s JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = r."externalId"
-      WHERE s.id = r."sourceId" AND (o.source_stamps ->> s.slug) COLLATE "C" > r.stamp
+      WHERE s.id = r."sourceId" AND (
+        (o.source_stamps ->> s.slug) COLLATE "C" > r.stamp
+        -- Had it been sound, it would have been stale: everything the offer says is newer.
+        OR o.base_stamp > r.stamp AND NOT EXISTS (
+          SELECT FROM jsonb_each_text(o.unit_stamps) AS unit(name, stamp) WHERE unit.stamp COLLATE "C" <= r.stamp
+        )
+      )
     )
     ORDER BY "sourceId", "externalId" COLLATE "C", stamp COLLATE "C" DESC
     ON CONFLICT (source_id, external_id) DO UPDATE SET
