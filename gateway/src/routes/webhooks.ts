@@ -84,6 +84,7 @@ const receive = async (
 
   const { outboxed } = await metrics.timedAsync('publish', () => accept(envelopes, source, budget))
   if (outboxed > 0) facts.outboxed = outboxed
+  // Behind the answer: who dies in between leaves a copy that is published once more, and merged.
   if (event !== undefined) duplicates.remember(event, request.id)
   facts.outcome = 'accepted'
   if (acknowledgement !== undefined) {
