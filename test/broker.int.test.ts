@@ -18,6 +18,7 @@ import {
 import type { ConfigError } from '@sluice/shared/errors'
 import { createLogger } from '@sluice/shared/log'
 import { connectTo } from '../shared/src/broker/connect.ts'
+import { publishOn } from '../shared/src/broker/raw-publish.ts'
 import { createTestBroker, RABBITMQ_URL, type TestBroker } from './support/broker.ts'
 import { waitFor } from './support/process.ts'
 
@@ -202,6 +203,34 @@ test('what is published in one turn leaves in one write', async () => {
     await model.close()
   }
 })
+
+test.each([true, false])(
+  'our way into amqplib sends its bytes, bit for bit (mandatory: %s)',
+  async (mandatory) => {
+    const model = await connectTo(broker.url, 'test.raw-publish', AbortSignal.timeout(10_000))
+    try {
+      const channel = await model.createConfirmChannel()
+      const { stream: socket } = model.connection as unknown as { stream: Socket }
+      const writes = vi.spyOn(socket, 'write')
+      const sent = async (): Promise<string> => {
+        await channel.waitForConfirms()
+        return Buffer.concat(writes.mock.calls.splice(0).map(([chunk]) => chunk as Buffer)).toString('latin1')
+      }
+      const message = broker.message('ñ')
+      message.properties.headers = { vendor: 'Ñandú', ordinal: 4_294_967_295, attempt: 0, 'fact-at': '2026' }
+      const { exchange, routingKey, body, properties } = message
+      channel.publish(exchange, routingKey, body, { ...properties, persistent: true, mandatory })
+      const theirs = await sent()
+      const answers: unknown[] = []
+      publishOn(channel, message, mandatory, (error) => answers.push(error))
+      expect(await sent()).toBe(theirs)
+      expect(theirs).toContain('fact-at')
+      expect(answers).toEqual([null])
+    } finally {
+      await model.close()
+    }
+  }
+)
 
 test('a window of one still publishes everything that waits, in order', async () => {
   const publisher = await openPublisher({ window: 1 })

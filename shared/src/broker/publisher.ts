@@ -4,6 +4,7 @@ import { toError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { countReturn, problemOf, type Outlet } from './outlet.ts'
 import { notSent, unknownOutcome, type PublishError } from './publish-error.ts'
+import { publishOn } from './raw-publish.ts'
 import type { Session } from './session.ts'
 
 export type PublisherStatus = 'ready' | 'saturated' | 'blocked' | 'down'
@@ -135,7 +136,7 @@ export const createPublisher = (
     const at = outlet
     if (at === undefined) return undefined
     const answer = Promise.withResolvers<void>()
-    const { body, exchange, routingKey, properties } = message
+    const { body } = message
     const timer = setTimeout(
       // Behind the poll: in a loop that was busy, a timer runs before the confirm that has arrived is read.
       () => setImmediate(() => answer.reject(unknownOutcome(`no confirm within ${timeoutMs} ms`))),
@@ -154,8 +155,7 @@ export const createPublisher = (
       changed()
     }
     try {
-      const options = { ...properties, persistent: true, mandatory }
-      at.isWritable = at.channel.publish(exchange, routingKey, body, options, onAnswer)
+      at.isWritable = publishOn(at.channel, message, mandatory, onAnswer)
     } catch (thrown) {
       clearTimeout(timer)
       if (toError(thrown).name !== 'IllegalOperationError') throw thrown // cannot be encoded: a bug of the caller
