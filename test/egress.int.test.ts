@@ -48,13 +48,20 @@ const resolverOf =
 const fetchFrom = async (url: string, allow: string, resolver: Resolver): Promise<string> => {
   const rules: FetchRules = {
     egress: createEgress(allow, resolver),
-    limits: { connectTimeoutMs: 5_000, stallTimeoutMs: 5_000, timeoutMs: 10_000, maxBytes: 1_000 }
+    limits: {
+      connectTimeoutMs: 5_000,
+      stallTimeoutMs: 5_000,
+      timeoutMs: 10_000,
+      maxBytes: 1_000,
+      uploadCheckMs: 1
+    }
   }
   const closing = new AbortController()
   try {
-    const { bytes } = await openFeed(url, rules, closing.signal)
+    const opened = await openFeed({ address: url, settings: {} }, rules, closing.signal)
     const chunks: Buffer[] = []
-    for await (const chunk of bytes) chunks.push(chunk)
+    if ('isNotModified' in opened) throw new Error('nothing was there before')
+    for await (const chunk of opened.bytes) chunks.push(chunk)
     return Buffer.concat(chunks).toString()
   } finally {
     closing.abort()
@@ -128,8 +135,18 @@ describe('a name', () => {
   test('that takes for ever is given up with the connection', async () => {
     const never: Resolver = () => new Promise(() => undefined)
     const egress = createEgress('', never)
-    const limits = { connectTimeoutMs: 50, stallTimeoutMs: 50, timeoutMs: 200, maxBytes: 1_000 }
-    const opening = openFeed('http://slow.example/', { egress, limits }, new AbortController().signal)
+    const limits = {
+      connectTimeoutMs: 50,
+      stallTimeoutMs: 50,
+      timeoutMs: 200,
+      maxBytes: 1_000,
+      uploadCheckMs: 1
+    }
+    const opening = openFeed(
+      { address: 'http://slow.example/', settings: {} },
+      { egress, limits },
+      AbortSignal.timeout(200)
+    )
     await expect(opening).rejects.toMatchObject({ code: 'FETCH_TIMEOUT' })
   })
 })

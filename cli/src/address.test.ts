@@ -12,8 +12,9 @@ test.each([
 })
 
 test.each([
-  ['ftp://acme.example/feed.xml', 'ftp:// is not supported, use http(s):// or a path'],
-  ['javascript://x', 'javascript:// is not supported, use http(s):// or a path'],
+  ['gopher://acme.example/x', 'gopher:// is not supported, use http(s)://, ftp(s)://, sftp:// or a path'],
+  ['javascript://x', 'javascript:// is not supported, use http(s)://, ftp(s)://, sftp:// or a path'],
+  ['sftp:///feed.xml', 'it is not a valid URL'],
   ['https://', 'it is not a valid URL'],
   ['http://[::1', 'it is not a valid URL'],
   ['file://host/a.xml', 'a file URL looks like file:///path/of/feed.xml'],

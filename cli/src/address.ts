@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { parseAddress } from '@sluice/shared/address'
 
-/** A feed's address as a person types and reads it: an http(s) URL, or a file on the scheduler's machine. */
+/** A feed's address as a person types and reads it: a URL, or a file on the scheduler's machine. */
 
 /** Names of query parameters that carry a secret; a feed's download key often stands there. */
 const SECRET_PARAMETER = /key|token|secret|passw|pwd|auth|sig/i
@@ -19,9 +19,9 @@ export const toAddress = (text: string, cwd: string): TypedAddress => {
   const parsed = parseAddress(address)
   if (parsed !== undefined) return { ok: true, address }
   if (scheme === 'file') return { ok: false, reason: 'a file URL looks like file:///path/of/feed.xml' }
-  return scheme === 'http' || scheme === 'https'
+  return scheme !== undefined && /^(https?|ftps?|sftp)$/.test(scheme)
     ? { ok: false, reason: 'it is not a valid URL' }
-    : { ok: false, reason: `${scheme}:// is not supported, use http(s):// or a path` }
+    : { ok: false, reason: `${scheme}:// is not supported, use http(s)://, ftp(s)://, sftp:// or a path` }
 }
 
 /** The address as it may be shown: passwords, and query values that look like keys, are masked. */

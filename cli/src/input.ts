@@ -43,7 +43,7 @@ export const timeZone = (text: string): string => {
 export const address = (text: string): string => {
   const parsed = toAddress(text, process.cwd())
   if (parsed.ok) return parsed.address
-  throw new InvalidArgumentError(`An address is an http(s) URL or a path: ${parsed.reason}.`)
+  throw new InvalidArgumentError(`An address is a URL or a path: ${parsed.reason}.`)
 }
 
 export const schedule = (text: string): string => {

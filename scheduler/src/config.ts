@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { CommonConfig, loadConfig, ShutdownConfig } from '@sluice/shared/config'
+import { SealingConfig } from '@sluice/shared/sealing'
 
 const MIB = 1024 * 1024
 const MINUTE_MS = 60_000
@@ -7,6 +8,7 @@ const MINUTE_MS = 60_000
 export const SchedulerConfigSchema = Type.Object({
   ...CommonConfig,
   ...ShutdownConfig,
+  ...SealingConfig,
   SCHEDULER_HEALTH_HOST: Type.String({
     default: '127.0.0.1',
     minLength: 1,
@@ -41,6 +43,12 @@ export const SchedulerConfigSchema = Type.Object({
     default: '/tmp/sluice-spool',
     description: 'Folder in which feeds are kept while they are read; it needs room for the largest ones'
   }),
+  SCHEDULER_SPOOL_RESERVE_BYTES: Type.Integer({
+    minimum: 0,
+    maximum: 1024 * 1024 * MIB,
+    default: 256 * MIB,
+    description: 'A feed is refused when the disk of that folder would have less than this left'
+  }),
   SCHEDULER_FETCH_MAX_BYTES: Type.Integer({
     minimum: 1024,
     maximum: 1024 * 1024 * MIB,
@@ -63,7 +71,25 @@ export const SchedulerConfigSchema = Type.Object({
     minimum: 100,
     maximum: 24 * 60 * MINUTE_MS,
     default: 60 * MINUTE_MS,
-    description: 'Time for a whole download'
+    description: 'Time for a whole download, all pages and attempts included'
+  }),
+  SCHEDULER_FETCH_ATTEMPTS: Type.Integer({
+    minimum: 1,
+    maximum: 10,
+    default: 4,
+    description: 'How often a download is tried when a server or the network is in trouble'
+  }),
+  SCHEDULER_FETCH_RETRY_MS: Type.Integer({
+    minimum: 1,
+    maximum: MINUTE_MS,
+    default: 2_000,
+    description: 'Wait before the second attempt, doubled with each further one; half of it is chance'
+  }),
+  SCHEDULER_UPLOAD_CHECK_MS: Type.Integer({
+    minimum: 10,
+    maximum: 10 * MINUTE_MS,
+    default: 10_000,
+    description: 'How long a file on an FTP or SFTP server must stand still to count as uploaded'
   }),
   SCHEDULER_EGRESS_ALLOW: Type.String({
     default: '',

@@ -1,6 +1,7 @@
 import type { Publisher } from '@sluice/shared/broker'
 import { findFormat } from '@sluice/shared/formats'
 import type { Logger } from '@sluice/shared/log'
+import type { Sealing } from '@sluice/shared/sealing'
 import type { Reporter } from '@sluice/shared/sentry'
 import { fromDate, nowMicros, type Micros } from '@sluice/shared/time'
 import type { Topology } from '@sluice/shared/topology'
@@ -11,12 +12,12 @@ import type { SchedulerConfig } from './config.ts'
 import { createCredit, type Credit } from './credit.ts'
 import type { DiffOptions } from './diff.ts'
 import { RunError } from './errors.ts'
-import type { FeedBody, FetchLimits } from './fetch/body.ts'
+import type { Downloaded } from './fetch/download.ts'
 import type { Egress } from './fetch/egress.ts'
-import { openFeed } from './fetch/open-feed.ts'
+import { fetchForRun } from './fetch-for-run.ts'
 import type { Ledger } from './ledger.ts'
 import { readFeed } from './read-feed.ts'
-import type { Spool, Spooled } from './spool.ts'
+import type { Spool } from './spool.ts'
 import { createUnreadable } from './unreadable.ts'
 import { toReading, type Reading } from './verdict.ts'
 
@@ -26,6 +27,8 @@ export interface PassOptions {
   topology: Topology
   spool: Spool
   egress: Egress
+  /** Absent without a master key. */
+  sealing: Sealing | undefined
   reporter: Reporter
   config: SchedulerConfig
   run: FeedRunRow
@@ -41,7 +44,7 @@ export interface PassOptions {
  * @throws RunError when the feed cannot be had or read, or is not settled
  */
 export const passOver = async (options: PassOptions): Promise<Reading> => {
-  const { db, config, run, source, ledger, signal, log } = options
+  const { db, config, run, source, ledger, spool, signal, log } = options
   const format = formatOf(source)
   const receivedAt = nowMicros()
   ledger.note({ formatVersion: format.formatVersion, sourceRevision: source.revision })
@@ -54,9 +57,12 @@ export const passOver = async (options: PassOptions): Promise<Reading> => {
     log
   })
 
-  const reading = await fetched(options, (spooled, lastModifiedAt) =>
-    readSpooled(options, { format, receivedAt, credit, spooled, lastModifiedAt })
-  )
+  const reading = await spool.keep(run.id, async (shelf): Promise<Reading> => {
+    const fetched = await fetchForRun(options, format, shelf)
+    if (fetched !== 'unchanged') return readSpooled(options, { format, receivedAt, credit, fetched })
+    log.info('the feed is the one that was read before')
+    return { snapshot: 'complete' }
+  })
   const isOurs = await endReading(db.sql, run.id, run.leaseToken, config.SCHEDULER_LEASE_MS, {
     ...ledger.snapshot(),
     snapshot: reading.snapshot
@@ -78,50 +84,16 @@ const formatOf = ({ format: name, slug }: SourceRow): DiffOptions['format'] => {
   )
 }
 
-/** Opens the feed and hands its spooled copy to `work`; neither connection nor copy outlives this call. */
-const fetched = async (
-  { config, run, source, ledger, spool, egress, signal }: PassOptions,
-  work: (spooled: Spooled, lastModifiedAt: Date | undefined) => Promise<Reading>
-): Promise<Reading> => {
-  const limits: FetchLimits = {
-    connectTimeoutMs: config.SCHEDULER_FETCH_CONNECT_TIMEOUT_MS,
-    stallTimeoutMs: config.SCHEDULER_FETCH_STALL_TIMEOUT_MS,
-    timeoutMs: config.SCHEDULER_FETCH_TIMEOUT_MS,
-    maxBytes: config.SCHEDULER_FETCH_MAX_BYTES
-  }
-  const closing = new AbortController()
-  try {
-    const rules = { limits, egress }
-    const body = await openFeed(source.address, rules, AbortSignal.any([signal, closing.signal]))
-    noteBody(ledger, body)
-    return await spool.keep(run.id, body, limits.maxBytes, (spooled) => {
-      closing.abort() // the connection; the copy is all that is needed now
-      ledger.note({ bytesTotal: spooled.bytes, bodySha256: spooled.sha256 })
-      return work(spooled, body.lastModifiedAt)
-    })
-  } finally {
-    closing.abort()
-  }
-}
-
-const noteBody = (ledger: Ledger, { bytesTotal, etag, lastModified }: FeedBody): void =>
-  ledger.note({
-    ...(bytesTotal === undefined ? {} : { bytesTotal }),
-    ...(etag === undefined ? {} : { etag }),
-    ...(lastModified === undefined ? {} : { lastModified })
-  })
-
 interface Inputs {
   format: DiffOptions['format']
   receivedAt: Micros
   credit: Credit
-  spooled: Spooled
-  lastModifiedAt: Date | undefined
+  fetched: Downloaded
 }
 
 const readSpooled = async (
   options: PassOptions,
-  { format, receivedAt, credit, spooled, lastModifiedAt }: Inputs
+  { format, receivedAt, credit, fetched }: Inputs
 ): Promise<Reading> => {
   const { db, run, source, ledger, reporter, config, topology } = options
   const { formatVersion } = format
@@ -132,13 +104,13 @@ const readSpooled = async (
     receivedAt,
     credit,
     unreadable,
-    path: spooled.path,
-    fileFactAt: fileFactAtOf(lastModifiedAt, receivedAt, source.exportLagMs),
+    paths: fetched.bodies.map(({ path }) => path),
+    fileFactAt: fileFactAtOf(fetched.lastModifiedAt, receivedAt, source.exportLagMs),
     maxRecordBytes: config.SCHEDULER_MAX_RECORD_BYTES,
     exchange: topology.exchanges.records
   })
-  const reading = toReading(end, ledger.figures.malformed, spooled.cutShort)
-  if (end.complete && spooled.cutShort === undefined) await unreadable.closeOthers()
+  const reading = toReading(end, ledger.figures.malformed, fetched.cutShort)
+  if (end.complete && fetched.cutShort === undefined) await unreadable.closeOthers()
   return reading
 }
 

@@ -3,6 +3,7 @@ import { DependencyError } from '@sluice/shared/errors'
 import { createHealthServer } from '@sluice/shared/health'
 import { endProcess, type Stopper } from '@sluice/shared/lifecycle'
 import type { Logger } from '@sluice/shared/log'
+import { createSealing } from '@sluice/shared/sealing'
 import { createReporter, type ReportSink } from '@sluice/shared/sentry'
 import { createTopology } from '@sluice/shared/topology'
 import { createDb, type Db } from '@sluice/prisma/client'
@@ -48,9 +49,14 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
   session.onFailed(endProcess)
   const publisher = createPublisher(session, { log })
   const reporter = createReporter({ sink, service: 'scheduler', log })
-  const spool = await createSpool(config.SCHEDULER_SPOOL_DIR, config.SLUICE_NAMESPACE)
+  const spool = await createSpool(
+    config.SCHEDULER_SPOOL_DIR,
+    config.SLUICE_NAMESPACE,
+    config.SCHEDULER_SPOOL_RESERVE_BYTES
+  )
   const egress = createEgress(config.SCHEDULER_EGRESS_ALLOW)
-  const runFeed = createRunFeed({ db, publisher, topology, spool, egress, reporter, config, log })
+  const sealing = createSealing(config)
+  const runFeed = createRunFeed({ db, publisher, topology, spool, egress, sealing, reporter, config, log })
   const dispatcher = createDispatcher({ db, runFeed, maxRuns: config.SCHEDULER_MAX_RUNS, log })
   const sweep = createSweep(db, spool, log)
 

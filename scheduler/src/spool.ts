@@ -1,49 +1,75 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf } from '@sluice/shared/errors'
 import { CutShortError, RunError } from './errors.ts'
 import type { FeedBody } from './fetch/body.ts'
 
-/** A feed on disk: its size and sha256 are known before anything of it is published. */
+/** A body of a feed on disk: its size and sha256 are known before anything of it is published. */
 export interface Spooled {
   path: string
   bytes: number
   sha256: string
-  /** Why it is not the whole feed. */
+  /** Why it is not the whole body. */
   cutShort?: CutShortError
 }
 
 export interface Spool {
-  /**
-   * Keeps `body` in a file of its own until `work` has ended, however it does.
-   * @throws RunError `FETCH_TOO_LARGE`
-   */
-  keep: <T>(
-    name: string,
-    body: FeedBody,
-    maxBytes: number,
-    work: (spooled: Spooled) => Promise<T>
-  ) => Promise<T>
+  /** A place of its own for the bodies of one run until `work` has ended, however it does. */
+  keep: <T>(name: string, work: (shelf: Shelf) => Promise<T>) => Promise<T>
   /** Removes what schedulers that were killed have left; `isAlive` says whose files are still read. */
   sweep: (isAlive: (name: string) => Promise<boolean>) => Promise<string[]>
 }
 
-const SUFFIX = '.spool'
+export interface Shelf {
+  /**
+   * Writes a body, over the one that was written under this number before.
+   * @throws RunError `FETCH_TOO_LARGE`, `SPOOL_FULL`
+   */
+  write: (number: number, body: FeedBody, maxBytes: number) => Promise<Spooled>
+  /** Removes a body that is not wanted after all. */
+  drop: (body: Spooled) => Promise<void>
+}
 
-/** Files in `folder`, named `<namespace>.<name>.spool`: houses may share a folder. */
-export const createSpool = async (folder: string, namespace: string): Promise<Spool> => {
+const SUFFIX = '.spool'
+/** How much may be written between two looks at the free space. */
+const LOOK_EVERY_BYTES = 16 * 1024 * 1024
+
+/**
+ * Folders in `folder`, named `<namespace>.<name>.spool`: houses may share it. What is on the disk besides us keeps
+ * `reserveBytes`.
+ */
+export const createSpool = async (
+  folder: string,
+  namespace: string,
+  reserveBytes: number
+): Promise<Spool> => {
   await mkdir(folder, { recursive: true })
   const prefix = `${namespace}.`
-  const fileOf = (name: string): string => join(folder, `${prefix}${name}${SUFFIX}`)
+  const placeOf = (name: string): string => join(folder, `${prefix}${name}${SUFFIX}`)
+
+  const demandRoom = async (bytes: number): Promise<void> => {
+    const { bavail, bsize } = await statfs(folder)
+    if (bavail * bsize - bytes < reserveBytes) throw full(folder)
+  }
 
   return {
-    keep: async (name, body, maxBytes, work) => {
-      if ((body.bytesTotal ?? 0) > maxBytes) throw tooLarge(maxBytes)
-      const path = fileOf(name)
+    keep: async (name, work) => {
+      const place = placeOf(name)
+      await rm(place, { recursive: true, force: true })
+      await mkdir(place)
       try {
-        return await work({ path, ...(await write(path, body.bytes, maxBytes)) })
+        return await work({
+          write: async (number, body, maxBytes) => {
+            if ((body.bytesTotal ?? 0) > maxBytes) throw tooLarge(maxBytes)
+            await demandRoom(body.bytesTotal ?? 0)
+            const path = join(place, String(number))
+            return { path, ...(await write(path, body.bytes, { maxBytes, demandRoom, folder })) }
+          },
+          drop: ({ path }) => rm(path, { force: true })
+        })
       } finally {
-        await rm(path, { force: true })
+        await rm(place, { recursive: true, force: true })
       }
     },
     sweep: async (isAlive) => {
@@ -52,7 +78,7 @@ export const createSpool = async (folder: string, namespace: string): Promise<Sp
         if (!file.startsWith(prefix) || !file.endsWith(SUFFIX)) continue
         const name = file.slice(prefix.length, -SUFFIX.length)
         if (await isAlive(name)) continue
-        await rm(fileOf(name), { force: true })
+        await rm(placeOf(name), { recursive: true, force: true })
         left.push(name)
       }
       return left
@@ -60,23 +86,35 @@ export const createSpool = async (folder: string, namespace: string): Promise<Sp
   }
 }
 
+interface WriteOptions {
+  maxBytes: number
+  demandRoom: (bytes: number) => Promise<void>
+  folder: string
+}
+
 const write = async (
   path: string,
   body: AsyncIterable<Buffer>,
-  maxBytes: number
+  { maxBytes, demandRoom, folder }: WriteOptions
 ): Promise<Omit<Spooled, 'path'>> => {
   const hash = createHash('sha256')
   let bytes = 0
+  let lookAt = LOOK_EVERY_BYTES
   let cutShort: CutShortError | undefined
   const file = await open(path, 'w')
   try {
     for await (const chunk of body) {
       bytes += chunk.length
       if (bytes > maxBytes) throw tooLarge(maxBytes)
+      if (bytes >= lookAt) {
+        await demandRoom(chunk.length)
+        lookAt = bytes + LOOK_EVERY_BYTES
+      }
       hash.update(chunk)
       await file.writeFile(chunk)
     }
   } catch (thrown) {
+    if (codeOf(thrown) === 'ENOSPC' || codeOf(thrown) === 'EDQUOT') throw full(folder)
     if (!(thrown instanceof CutShortError)) throw thrown
     cutShort = thrown
   } finally {
@@ -87,3 +125,9 @@ const write = async (
 
 const tooLarge = (maxBytes: number): RunError =>
   new RunError('FETCH_TOO_LARGE', `The feed is larger than ${maxBytes} bytes`)
+
+const full = (folder: string): RunError =>
+  new RunError(
+    'SPOOL_FULL',
+    `The disk of ${folder} is nearly full; make room, or set SCHEDULER_SPOOL_RESERVE_BYTES lower`
+  )

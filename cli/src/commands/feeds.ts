@@ -53,7 +53,7 @@ export const addFeeds = (program: Command, { out, sql, announce, interruption }:
       .requiredOption('--format <name>', 'how the file looks (sluice formats list)')
       .requiredOption(
         '--address <address>',
-        "http(s) URL, or a path on the scheduler's machine",
+        "http(s), ftp(s) or sftp URL, or a path on the scheduler's machine",
         input.address
       )
       .option(

@@ -185,7 +185,7 @@ export const addSources = (program: Command, context: Context): void => {
       .argument('<source>', 'its slug')
       .option('--format <name>', 'how its records look')
       .option('--time-zone <zone>', "of dates without one, and of a feed's schedule", input.timeZone)
-      .option('--address <address>', 'feeds: http(s) URL or path', input.address)
+      .option('--address <address>', 'feeds: URL or path', input.address)
       .option('--schedule <cron>', 'feeds: when to fetch', input.schedule)
       .option('--no-schedule', 'feeds: fetch only when asked')
       .option('--export-lag <duration>', 'feeds: how old an export may be when fetched', input.duration)

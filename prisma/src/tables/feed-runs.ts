@@ -21,6 +21,8 @@ export interface RunProgress {
   bytesTotal?: number
   bytesRead?: number
   bodySha256?: string
+  /** The run that read the same file and settled: this one ended at once, and its figures are that run's. */
+  unchangedSince?: Id
   etag?: string
   lastModified?: string
   formatVersion?: number
@@ -180,6 +182,7 @@ const move = async (
       bytes_total = COALESCE(p."bytesTotal", r.bytes_total),
       bytes_read = COALESCE(p."bytesRead", r.bytes_read),
       body_sha256 = COALESCE(p."bodySha256", r.body_sha256),
+      unchanged_since = COALESCE(p."unchangedSince", r.unchanged_since),
       etag = COALESCE(p.etag, r.etag),
       last_modified = COALESCE(p."lastModified", r.last_modified),
       format_version = COALESCE(p."formatVersion", r.format_version),
@@ -191,7 +194,7 @@ const move = async (
       duplicates = COALESCE(p.duplicates, r.duplicates),
       problems = COALESCE(p.problems, r.problems)
     FROM jsonb_to_recordset(${toForgivingRows([progress])}::jsonb) AS p(
-      "bytesTotal" bigint, "bytesRead" bigint, "bodySha256" text, etag text, "lastModified" text,
+      "bytesTotal" bigint, "bytesRead" bigint, "bodySha256" text, "unchangedSince" bigint, etag text, "lastModified" text,
       "formatVersion" int, "sourceRevision" int, "recordsSeen" int, skipped int, published int, malformed int,
       duplicates int, problems jsonb
     )
@@ -205,7 +208,7 @@ const runs = async (sql: Sql, where: Prisma.Sql, limit: number): Promise<FeedRun
            r.lease_token AS "leaseToken", r.lease_until AS "leaseUntil", r.started_at AS "startedAt",
            r.read_at AS "readAt", r.finished_at AS "finishedAt", r.progress_at AS "progressAt",
            r.bytes_total::float8 AS "bytesTotal", r.bytes_read::float8 AS "bytesRead",
-           r.body_sha256 AS "bodySha256", r.etag, r.last_modified AS "lastModified",
+           r.body_sha256 AS "bodySha256", r.unchanged_since::text AS "unchangedSince", r.etag, r.last_modified AS "lastModified",
            r.format_version AS "formatVersion", r.source_revision AS "sourceRevision",
            r.records_seen AS "recordsSeen", r.skipped, r.published, r.malformed, r.duplicates, r.problems,
            r.error_code AS "errorCode", r.error_message AS "errorMessage"

@@ -19,8 +19,10 @@ export interface SourceRow {
   /** Moves on every edit that may change what a record means; records read under an older one are not skipped. */
   revision: number
   pausedAt?: Date
-  /** Feeds only: http(s) URL or path of a local file. */
+  /** Feeds only: URL of a server or path of a local file. */
   address?: string
+  /** Feeds only: how it is fetched; `toFetchSettings` of `@sluice/shared/fetch-settings` reads it. */
+  fetch?: unknown
   /** Feeds only: cron expression, in `timeZone`. */
   schedule?: string
   nextRunAt?: Date
@@ -44,6 +46,7 @@ export interface NewSource {
   format: string
   timeZone: string
   address?: string
+  fetch?: object
   schedule?: string
   nextRunAt?: Date
   exportLagMs?: number
@@ -59,6 +62,7 @@ export interface SourcePatch {
   format?: string
   timeZone?: string
   address?: string | null
+  fetch?: object | null
   schedule?: string | null
   nextRunAt?: Date | null
   exportLagMs?: number
@@ -179,6 +183,7 @@ const COLUMNS = {
   revision: true,
   pausedAt: true,
   address: true,
+  fetch: true,
   schedule: true,
   nextRunAt: true,
   runRequestedAt: true,
@@ -193,8 +198,9 @@ const COLUMNS = {
 type Data = Parameters<Sql['source']['update']>[0]['data']
 
 /** JSON null and an absent value are the same to us; Prisma wants to know which NULL is meant. */
-const toData = ({ recordsPath, ...rest }: SourcePatch): Data => ({
+const toData = ({ recordsPath, fetch, ...rest }: SourcePatch): Data => ({
   ...rest,
+  ...(fetch === undefined ? {} : { fetch: fetch ?? Prisma.DbNull }),
   ...(recordsPath === undefined ? {} : { recordsPath: recordsPath ?? Prisma.DbNull })
 })
 

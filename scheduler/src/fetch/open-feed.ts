@@ -1,25 +1,29 @@
 import { parseAddress } from '@sluice/shared/address'
 import { withoutSecrets } from '@sluice/shared/log'
 import { RunError } from '../errors.ts'
-import type { FeedBody, FetchRules } from './body.ts'
+import type { FeedBody, FetchRequest, FetchRules, NotModified } from './body.ts'
 import { openFile } from './file.ts'
 import { openHttp } from './http.ts'
 
 /**
- * Opens a feed; ending the iteration of its bytes, or aborting, closes it.
+ * Opens a feed. Whoever opens it aborts when done: that is what closes every connection.
  * @throws RunError `FETCH_…`
  */
 export const openFeed = async (
-  address: string | undefined,
+  request: FetchRequest,
   rules: FetchRules,
   signal: AbortSignal
-): Promise<FeedBody> => {
-  const place = parseAddress(address ?? '')
-  if (place === undefined) {
-    throw new RunError(
-      'FETCH_ADDRESS',
-      `The address of the feed is no http(s) URL, file URL or absolute path: "${withoutSecrets(address ?? '')}"`
-    )
+): Promise<FeedBody | NotModified> => {
+  const place = parseAddress(request.address ?? '')
+  switch (place?.kind) {
+    case 'file':
+      return openFile(place.path)
+    case 'http':
+      return openHttp(place.url, request, rules, signal)
+    default:
+      throw new RunError(
+        'FETCH_ADDRESS',
+        `This is no URL of a kind we fetch, and no absolute path: "${withoutSecrets(request.address ?? '')}"`
+      )
   }
-  return place.kind === 'file' ? openFile(place.path) : openHttp(place.url, rules, signal)
 }

@@ -1,0 +1,118 @@
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { toError } from '@sluice/shared/errors'
+import { toFetchSettings, type FetchSettings } from '@sluice/shared/fetch-settings'
+import { readXmlRecords } from '@sluice/shared/records'
+import { findSettledBody } from '@sluice/prisma/tables/settled-bodies'
+import type { DiffOptions } from './diff.ts'
+import { RunError } from './errors.ts'
+import { loadCredentials } from './feed-credentials.ts'
+import type { FetchRules, Validators } from './fetch/body.ts'
+import { download, type Downloaded } from './fetch/download.ts'
+import { valueInJson, type ReadPage } from './fetch/pages.ts'
+import type { PassOptions } from './pass.ts'
+import type { Shelf } from './spool.ts'
+
+/** A page that says itself where the next one is must fit into memory. */
+const MAX_JSON_PAGE_BYTES = 64 * 1024 * 1024
+
+/**
+ * Fetches the feed of a run. `unchanged`: it is the file of an earlier run of which nothing is open any more (plan §6);
+ * that run's figures are noted as this one's, every record skipped.
+ */
+export const fetchForRun = async (
+  { db, config, run, source, ledger, egress, sealing, signal, log }: PassOptions,
+  format: DiffOptions['format'],
+  shelf: Shelf
+): Promise<Downloaded | 'unchanged'> => {
+  const settings = settingsOf(source.fetch, source.slug)
+  const settled = await findSettledBody(db.sql, {
+    sourceId: source.id,
+    runId: run.id,
+    formatVersion: format.formatVersion,
+    sourceRevision: source.revision
+  })
+  const credentials = await loadCredentials(db, sealing, source, settings)
+  const validators = settings.pages === undefined ? toValidators(settled) : undefined
+  const fetched = await download({
+    request: {
+      address: source.address,
+      settings,
+      ...(credentials === undefined ? {} : { credentials }),
+      ...(validators === undefined ? {} : { validators })
+    },
+    rules: { egress, limits: limitsOf(config) },
+    patience: { attempts: config.SCHEDULER_FETCH_ATTEMPTS, baseMs: config.SCHEDULER_FETCH_RETRY_MS },
+    pages: settings.pages,
+    readPage: pageReader(format, config.SCHEDULER_MAX_RECORD_BYTES),
+    shelf,
+    signal,
+    onOpen: ({ bytesTotal }) => {
+      if (bytesTotal !== undefined) ledger.note({ bytesTotal })
+    },
+    onRetry: (thrown, delayMs) => {
+      const { message } = toError(thrown)
+      log.info({ reason: message, delayMs: Math.round(delayMs) }, 'download tried again')
+    }
+  })
+  // Kept even when the file is the same: the server may know it by another name now.
+  const { etag, lastModified } = fetched
+  ledger.note({
+    ...(etag === undefined ? {} : { etag }),
+    ...(lastModified === undefined ? {} : { lastModified }),
+    ...('isNotModified' in fetched ? {} : { bytesTotal: fetched.bytes, bodySha256: fetched.sha256 })
+  })
+  const isSame = 'isNotModified' in fetched || isWholeAnd(fetched, settled?.bodySha256)
+  if (settled !== undefined && isSame) {
+    const { runId: unchangedSince, bodySha256, recordsSeen, duplicates } = settled
+    ledger.note({ unchangedSince, bodySha256 })
+    Object.assign(ledger.figures, { recordsSeen, duplicates, skipped: recordsSeen - duplicates })
+    return 'unchanged'
+  }
+  if ('isNotModified' in fetched) throw new Error('a server cannot still have what was not asked about')
+  return fetched
+}
+
+const isWholeAnd = ({ cutShort, sha256 }: Downloaded, known: string | undefined): boolean =>
+  cutShort === undefined && sha256 === known
+
+const toValidators = (known: Validators | undefined): Validators | undefined => {
+  const { etag, lastModified } = known ?? {}
+  if (etag === undefined && lastModified === undefined) return undefined
+  return {
+    ...(etag === undefined ? {} : { etag }),
+    ...(lastModified === undefined ? {} : { lastModified })
+  }
+}
+
+const settingsOf = (stored: unknown, slug: string): FetchSettings => {
+  const settings = toFetchSettings(stored)
+  if (settings !== undefined) return settings
+  throw new RunError('FETCH_SETTINGS', `How ${slug} is fetched is stored in a way this release cannot read`)
+}
+
+const limitsOf = (config: PassOptions['config']): FetchRules['limits'] => ({
+  connectTimeoutMs: config.SCHEDULER_FETCH_CONNECT_TIMEOUT_MS,
+  stallTimeoutMs: config.SCHEDULER_FETCH_STALL_TIMEOUT_MS,
+  timeoutMs: config.SCHEDULER_FETCH_TIMEOUT_MS,
+  maxBytes: config.SCHEDULER_FETCH_MAX_BYTES,
+  uploadCheckMs: config.SCHEDULER_UPLOAD_CHECK_MS
+})
+
+/** A page is read only as far as it takes to know what its rule asks. */
+const pageReader =
+  ({ feed }: DiffOptions['format'], maxRecordBytes: number): ReadPage =>
+  async ({ path, bytes }, looksFor) => {
+    if (looksFor.kind === 'nothing') return {}
+    if (looksFor.kind === 'json') {
+      if (bytes <= MAX_JSON_PAGE_BYTES)
+        return { value: valueInJson(await readFile(path, 'utf8'), looksFor.path) }
+      throw new RunError('FETCH_PAGES', `A page is larger than ${MAX_JSON_PAGE_BYTES} bytes`)
+    }
+    const stream = createReadStream(path)
+    for await (const event of readXmlRecords(stream, feed.records, { maxRecordBytes })) {
+      if (event.kind === 'record' || event.kind === 'malformed') return { isEmpty: false }
+      if (event.kind === 'end') return { isEmpty: event.complete }
+    }
+    return { isEmpty: false }
+  }
