@@ -10,7 +10,7 @@ import { resolveLocations } from '@sluice/prisma/tables/locations'
 import { listOffers, readOffers, writeOffers } from '@sluice/prisma/tables/offers'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import { createDatabase, type TestDatabase } from './support/database.ts'
-import { anOffer, aSource, aVendor, microsAt, stampAt } from './support/store.ts'
+import { anOffer, aSource, aVendor, stampAt } from './support/store.ts'
 
 /**
  * What runs for every batch must find its rows by an index, however big the tables are, and in the first minute of a
@@ -81,7 +81,6 @@ const question = () => ({
   sourceSlug: 'big-feed',
   formatVersion: 1,
   sourceRevision: 1,
-  fileFactAt: microsAt(1),
   recordHashes: names('hash ')
 })
 

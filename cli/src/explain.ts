@@ -1,7 +1,7 @@
 import type { OfferChangeRow } from '@sluice/prisma/tables/offer-changes'
 import type { OfferRow } from '@sluice/prisma/tables/offers'
 import { familyOf, type UnitName } from '@sluice/shared/offer'
-import { factAtOf, isNewer, type Stamp } from '@sluice/shared/stamp'
+import { factAtOf, isNewer, OVERRULED, type Stamp } from '@sluice/shared/stamp'
 import { toDate } from '@sluice/shared/time'
 
 /** "Why does my offer look like this?": for every unit, which change of the log set what stands there now. Pure. */
@@ -112,7 +112,8 @@ const saidBy = (
   const byTheChange = { source, messageId, factAt: toDate(factAtOf(changedAt)) }
   if (kind !== 'created' || stamp === changedAt) return byTheChange
   const factAt = toDate(factAtOf(stamp))
-  const [earlier] = Object.entries(sourceStamps).find(([, newest]) => newest === stamp) ?? []
+  const [earlier] =
+    Object.entries(sourceStamps).find(([source, newest]) => source !== OVERRULED && newest === stamp) ?? []
   if (earlier !== undefined) return { source: earlier, factAt }
   return isNewer(stamp, changedAt) ? byTheChange : { factAt }
 }

@@ -96,7 +96,6 @@ export const createDiff = ({ db, run, source, format, receivedAt, ledger, unread
       sourceSlug: source.slug,
       formatVersion: format.formatVersion,
       sourceRevision: source.revision,
-      fileFactAt,
       recordHashes: [...new Set(hashes)]
     })
     const known = records.flatMap((raw, index): Known[] => {

@@ -26,6 +26,12 @@ const RECORD_HASH_DIGITS = 64
 /** Older than every fact: the stamp of a unit nobody has ever set. */
 export const NEVER: Stamp = ''
 
+/**
+ * Among an offer's stamps by source, the one of no source: the newest that overruled something an upsert said which came
+ * later than it. A slug cannot be this.
+ */
+export const OVERRULED = '*'
+
 /** The stamp of a fact. A vendor time ahead of receipt is clamped to it: nobody reports the future. */
 export const toStamp = (parts: StampParts): Stamp =>
   [

@@ -35,7 +35,7 @@ export const stampAt = (seconds: number, parts: Partial<StampParts> = {}): Stamp
     ...parts
   })
 
-export const microsAt = (seconds: number): number => 1_790_000_000_000_000 + seconds * 1_000_000
+const microsAt = (seconds: number): number => 1_790_000_000_000_000 + seconds * 1_000_000
 
 export const anOffer = (
   offer: Partial<StoredOffer> & { vendorId: number; externalId: string }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { recordHash } from '@sluice/shared/envelope'
 import {
   isTextUnit,
   UNIT_FAMILIES,
@@ -7,6 +8,8 @@ import {
   type UnitFamily,
   type UnitName
 } from '@sluice/shared/offer'
+import { newest, toStamp } from '@sluice/shared/stamp'
+import { modelOf, outcomeOf, stateOf } from '../../test/support/model.ts'
 import { merge, type Fact, type OfferState } from './merge.ts'
 
 const price = (amount: string) => ({ amount, currency: 'EUR', period: 'total' as const })
@@ -121,6 +124,19 @@ describe('merge', () => {
     ).toEqual(['text.de', 'text.en'])
   })
 
+  it('remembers that something newer overruled an upsert that came late, though it changed nothing when it came', () => {
+    const late = fold([upsert('3', { ...villa, floor: { floor: 1 } }), patch('7', {}, ['features'])])
+    expect(late?.sourceStamps).toEqual({ feed: '3' })
+    const { next } = merge(late, upsert('5', { ...villa, features: ['pool'] }))
+    expect(next?.sourceStamps).toEqual({ feed: '5', '*': '7' })
+    const texts = fold([upsert('3'), patch('7', { 'text.en': { description: 'By the sea' } })])
+    expect(texts?.sourceStamps).toEqual({ feed: '3' })
+    expect(merge(texts, upsert('5', { ...villa, 'text.en': { title: 'x' } })).next?.sourceStamps).toEqual({
+      feed: '3',
+      '*': '7'
+    })
+  })
+
   it('leaves alone what the format of the upsert does not cover', () => {
     const before = fold([upsert('5'), patch('6', { floor: { floor: 3 } })])
     const { next } = merge(
@@ -136,110 +152,128 @@ describe('merge', () => {
   })
 })
 
-// The model: sort all facts by stamp, fold. Each fact simply overwrites what it speaks of.
-const model = (facts: readonly Fact[]): Record<string, unknown> => {
-  const content = new Map<string, unknown>()
-  for (const { change, covers } of facts.toSorted((a, b) =>
-    a.stamp < b.stamp ? -1 : a.stamp > b.stamp ? 1 : 0
-  )) {
-    if (change.kind === 'withdraw') content.set('presence', { state: 'withdrawn', reason: change.reason })
-    if (change.kind === 'patch') for (const unit of change.clear) content.delete(unit)
-    if (change.kind === 'upsert') {
-      for (const unit of content.keys())
-        if (covers.includes(isTextUnit(unit) ? 'text' : (unit as UnitFamily))) content.delete(unit)
-      content.set('presence', { state: 'active' })
-    }
-    if (change.kind !== 'withdraw')
-      for (const [unit, value] of Object.entries(change.units)) content.set(unit, value)
-  }
-  return Object.fromEntries(content)
-}
-
+// Generated histories: few instants, so that stamps meet in every part; clocks ahead of ours, so that some are clamped.
 const amount = fc.constantFrom('1', '2', '3').map(price)
 const text = fc.constantFrom('a', 'b').map((description) => ({ description }))
-const patchUnits = fc.record(
+const someUnits = fc.record(
   { listPrice: amount, floor: fc.constantFrom({ floor: 1 }, { floor: 2 }), 'text.en': text, 'text.bg': text },
   { requiredKeys: [] }
 )
-const anyChange = fc.oneof(
-  fc.record({
-    change: fc
-      .record(
-        { listPrice: amount, 'text.en': text, 'text.bg': text, floor: fc.constant({ floor: 9 }) },
-        { requiredKeys: ['listPrice'] }
-      )
-      .map((units) => ({
-        kind: 'upsert' as const,
-        units: { ...villa, 'text.es': { description: 'x' }, ...units }
-      })),
-    covers: fc.constant(everything)
-  }),
-  fc.record({
-    change: amount.map((listPrice) => ({
-      kind: 'upsert' as const,
-      units: { listPrice, 'text.de': { title: 'z' } }
-    })),
-    covers: fc.constant<readonly UnitFamily[]>(['listPrice', 'text'])
-  }),
-  fc.record({
-    change: fc.record({
-      kind: fc.constant('patch' as const),
-      units: patchUnits,
-      clear: fc.constant<UnitName[]>([])
-    }),
-    covers: fc.constant<readonly UnitFamily[]>([])
-  }),
-  fc.record({
-    change: fc.constant({ kind: 'patch' as const, units: {}, clear: ['text.en', 'floor'] as UnitName[] }),
-    covers: fc.constant<readonly UnitFamily[]>([])
-  }),
-  fc.record({
-    change: fc.constant({ kind: 'withdraw' as const, reason: 'sold' }),
-    covers: fc.constant<readonly UnitFamily[]>([])
-  })
-)
-const stamp = fc.integer({ min: 1, max: 40 }).map((n) => String(n).padStart(4, '0'))
-
-/** Facts with distinct stamps (the record hash in a stamp makes equal stamps equal facts), and a shuffle with repeats. */
-const histories = fc
-  .uniqueArray(fc.tuple(stamp, anyChange, fc.constantFrom('feed', 'hook')), {
-    minLength: 1,
-    maxLength: 12,
-    selector: ([s]) => s
-  })
-  .map((rows) => rows.map(([s, { change, covers }, source]) => ({ stamp: s, change, covers, source })))
-  .chain((facts) =>
-    fc.tuple(
-      fc.constant(facts),
-      fc.shuffledSubarray(facts, { minLength: facts.length }),
-      fc.array(fc.constantFrom(...facts), { maxLength: 6 })
+const wide = someUnits.map((units) => ({
+  change: { kind: 'upsert' as const, units: { ...villa, ...units } },
+  covers: everything,
+  source: 'feed'
+}))
+/** A format that knows little of an offer, and leaves the rest to the others. */
+const narrow = fc.tuple(amount, text).map(([listPrice, words]) => ({
+  change: { kind: 'upsert' as const, units: { listPrice, 'text.de': words } },
+  covers: ['listPrice', 'text'] as const,
+  source: 'portal'
+}))
+const patched = fc
+  .tuple(someUnits, fc.subarray<UnitName>(['text.en', 'features']))
+  .filter(([units, clear]) => Object.keys(units).length + clear.length > 0)
+  .map(([units, clear]) => ({
+    change: { kind: 'patch' as const, units, clear: clear.filter((unit) => !(unit in units)) },
+    covers: [],
+    source: 'hook'
+  }))
+const withdrawn = fc.constantFrom('sold', 'vanished').map((reason) => ({
+  change: { kind: 'withdraw' as const, reason },
+  covers: [],
+  source: reason === 'sold' ? 'hook' : 'feed'
+}))
+const times = fc.record({
+  factAt: fc.integer({ min: 1, max: 6 }),
+  receivedAt: fc.integer({ min: 3, max: 5 }),
+  ordinal: fc.integer({ min: 0, max: 1 }),
+  formatVersion: fc.integer({ min: 1, max: 2 })
+})
+const anyFact = fc.tuple(times, fc.oneof(wide, narrow, patched, withdrawn)).map(([parts, said]): Fact => ({
+  ...said,
+  // The hash of what is said ends a stamp: who has the same one says the same.
+  stamp: toStamp({ ...parts, recordHash: recordHash(JSON.stringify(said)) })
+}))
+const manyFacts = fc.uniqueArray(anyFact, { minLength: 1, maxLength: 12, selector: ({ stamp }) => stamp })
+/** In an order of its own, with some of them again. */
+const arrivals = (facts: readonly Fact[]): fc.Arbitrary<Fact[]> =>
+  fc
+    .tuple(
+      fc.shuffledSubarray([...facts], { minLength: facts.length }),
+      fc.array(fc.constantFrom(...facts), { maxLength: 6 }),
+      fc.infiniteStream(fc.nat())
     )
-  )
+    .map(([once, again, places]) => {
+      const all = [...once]
+      for (const fact of again) all.splice((places.next().value ?? 0) % (all.length + 1), 0, fact)
+      return all
+    })
+const histories = manyFacts.chain(arrivals)
+
+/** After each arrival: the model of all that came so far, and the truth about the one that came last. */
+const agrees = (apply: typeof merge) =>
+  fc.property(histories, (facts) => {
+    let state: OfferState | undefined
+    for (const [index, fact] of facts.entries()) {
+      const before = facts.slice(0, index)
+      const { outcome, next } = apply(state, fact)
+      state = next ?? state
+      expect(outcome).toBe(outcomeOf(before, fact))
+      expect(state?.content).toEqual(modelOf(facts.slice(0, index + 1)))
+      expect(state?.state).toBe(stateOf(state?.content ?? {}) ?? 'incomplete')
+    }
+  })
 
 describe('merge, against the model', () => {
-  it('ends in the same offer for any order and any duplication of the same facts', () => {
+  it('ends in the same offer for any order and any duplication of the same facts, and tells the truth on the way', () => {
+    fc.assert(agrees(merge), { numRuns: 2_000 })
+  })
+
+  it('would be caught deciding by arrival', () => {
+    let arrived = 0
+    const byArrival: typeof merge = (state, fact) =>
+      merge(state, { ...fact, stamp: String((arrived += 1)).padStart(9, '0') })
+    expect(fc.check(agrees(byArrival), { numRuns: 1_000 }).failed).toBe(true)
+  })
+
+  it('would be caught deciding a whole offer by its newest fact', () => {
+    const whole: typeof merge = (state, fact) =>
+      state !== undefined && newestOf(state) > fact.stamp ? { outcome: 'stale' } : merge(state, fact)
+    expect(fc.check(agrees(whole), { numRuns: 1_000 }).failed).toBe(true)
+  })
+
+  it('never resurrects a tombstone by facts that are older, whatever order they come in', () => {
+    const end = toStamp({ factAt: 9, receivedAt: 9, ordinal: 0, formatVersion: 1, recordHash: 'e' })
+    const ended = manyFacts.chain((facts) => arrivals([...facts, withdraw(end)]))
     fc.assert(
-      fc.property(histories, ([facts, shuffled, repeats]) => {
-        const state = fold([...shuffled, ...repeats] as Fact[])
-        expect(state?.content).toEqual(model(facts as Fact[]))
+      fc.property(ended, (facts) => {
+        let state: OfferState | undefined
+        for (const [index, fact] of facts.entries()) {
+          state = merge(state, fact).next ?? state
+          const isOver = facts.slice(0, index + 1).some(({ stamp }) => stamp === end)
+          if (isOver) expect(state?.content.presence).toEqual({ state: 'withdrawn', reason: 'sold' })
+        }
       }),
-      { numRuns: 3_000 }
+      { numRuns: 1_000 }
     )
   })
 
   it('reports news exactly when a reader would see a difference', () => {
     fc.assert(
-      fc.property(histories, ([, shuffled]) => {
+      fc.property(histories, (facts) => {
         let state: OfferState | undefined
+        let revision = 0
         const seen: Record<string, unknown> = {}
-        for (const fact of shuffled as Fact[]) {
+        for (const fact of facts) {
           const { next, change } = merge(state, fact)
+          if (change !== undefined) revision += 1
           for (const [unit, value] of Object.entries(change?.units ?? {})) {
             expect(seen[unit]).toEqual(value.old)
             if (value.new === undefined) delete seen[unit]
             else seen[unit] = value.new
           }
           state = next ?? state
+          expect(state?.revision).toBe(revision)
           if (state !== undefined && state.state !== 'incomplete') expect(seen).toEqual(state.content)
         }
       }),
@@ -247,3 +281,6 @@ describe('merge, against the model', () => {
     )
   })
 })
+
+const newestOf = ({ baseStamp, unitStamps }: OfferState): string =>
+  Object.values(unitStamps).reduce(newest, baseStamp)

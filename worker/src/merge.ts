@@ -9,7 +9,7 @@ import {
   type UnitFamily,
   type UnitName
 } from '@sluice/shared/offer'
-import { isNewer, NEVER, newest, type Stamp } from '@sluice/shared/stamp'
+import { isNewer, NEVER, newest, OVERRULED, type Stamp } from '@sluice/shared/stamp'
 
 /**
  * The heart of the house: any order, any duplication and any interleaving of the same facts ends in the same offer,
@@ -35,7 +35,7 @@ export interface OfferState {
   content: OfferContent
   baseStamp: Stamp
   unitStamps: Record<string, Stamp>
-  /** Source slug → newest stamp with which it changed the content. */
+  /** Source slug → newest stamp with which it changed the content; `OVERRULED` → newest that overruled a late upsert. */
   sourceStamps: Record<string, Stamp>
   /** Counts the changes a reader could have seen: 0 while incomplete. */
   revision: number
@@ -75,7 +75,10 @@ export const merge = (current: OfferState | undefined, fact: Fact): Merged => {
       state,
       content: draft.content,
       ...compact(draft.stamps),
-      sourceStamps: isChanged ? withSource(current, fact) : (current?.sourceStamps ?? {}),
+      sourceStamps: sourceStampsOf(current?.sourceStamps ?? {}, {
+        ...(isChanged ? { [fact.source]: fact.stamp } : {}),
+        ...(settled.overruledBy === NEVER ? {} : { [OVERRULED]: settled.overruledBy })
+      }),
       revision: (current?.revision ?? 0) + (isNews ? 1 : 0)
     },
     // Readers never saw an incomplete row, so what completes it shows them everything.
@@ -102,14 +105,19 @@ const draftOf = (current: OfferState | undefined): Draft => {
 interface Settled {
   moved: number
   repeated: number
+  /** Newest stamp because of which the offer is not what the upsert says, or `NEVER`. */
+  overruledBy: Stamp
 }
 
 const applyFact = (draft: Draft, { change, stamp, covers }: Fact): Settled => {
-  const settled: Settled = { moved: 0, repeated: 0 }
+  const settled: Settled = { moved: 0, repeated: 0, overruledBy: NEVER }
   const decide = (unit: UnitName, value: unknown): void => {
     const known = draft.stamps.get(unit) ?? draft.stamps.get(familyOf(unit)) ?? NEVER
     if (known === stamp) settled.repeated += 1
-    if (!isNewer(stamp, known)) return
+    if (!isNewer(stamp, known)) {
+      if (change.kind === 'upsert') noteOverruled(draft, settled, { unit, value, known, stamp })
+      return
+    }
     settled.moved += 1
     draft.stamps.set(unit, stamp)
     setUnit(draft.content, unit, value)
@@ -136,17 +144,31 @@ const applyFact = (draft: Draft, { change, stamp, covers }: Fact): Settled => {
   return settled
 }
 
+/**
+ * What a feed says may be spared next time only while the offer is what it says. A newer fact that got here first left
+ * no trace if it changed nothing then; it leaves one when an upsert comes late and loses to it.
+ */
+const noteOverruled = (
+  { content }: Draft,
+  settled: Settled,
+  { unit, value, known, stamp }: { unit: UnitName; value: unknown; known: Stamp; stamp: Stamp }
+): void => {
+  if (isNewer(known, stamp) && !isDeepStrictEqual(content[unit], value))
+    settled.overruledBy = newest(settled.overruledBy, known)
+}
+
 /** An upsert decides every language at once, also those it does not mention: it lifts the floor under them. */
 const decideTexts = (draft: Draft, units: OfferContent, stamp: Stamp, settled: Settled): void => {
   const floor = draft.stamps.get('text') ?? NEVER
   if (floor === stamp) settled.repeated += 1
-  if (!isNewer(stamp, floor)) return
-  settled.moved += 1
   const languages = new Set([...Object.keys(draft.content), ...Object.keys(units)].filter(isTextUnit))
   for (const unit of languages) {
-    const known = draft.stamps.get(unit)
-    if (known === undefined || isNewer(stamp, known)) setUnit(draft.content, unit, units[unit])
+    const known = draft.stamps.get(unit) ?? floor
+    if (isNewer(stamp, known)) setUnit(draft.content, unit, units[unit])
+    else noteOverruled(draft, settled, { unit, value: units[unit], known, stamp })
   }
+  if (!isNewer(stamp, floor)) return
+  settled.moved += 1
   draft.stamps.set('text', stamp)
   for (const [unit, known] of draft.stamps) {
     if (isTextUnit(unit) && !isNewer(known, stamp)) draft.stamps.delete(unit)
@@ -193,9 +215,14 @@ const diffOf = (before: OfferContent, after: OfferContent): OfferDiff['units'] =
   return units
 }
 
-const withSource = (current: OfferState | undefined, { source, stamp }: Fact): Record<string, Stamp> => ({
-  ...current?.sourceStamps,
-  [source]: newest(current?.sourceStamps[source] ?? NEVER, stamp)
+const sourceStampsOf = (
+  before: OfferState['sourceStamps'],
+  moved: OfferState['sourceStamps']
+): OfferState['sourceStamps'] => ({
+  ...before,
+  ...Object.fromEntries(
+    Object.entries(moved).map(([source, stamp]) => [source, newest(before[source] ?? NEVER, stamp)])
+  )
 })
 
 /** One base for the stamp most families share, and the rest as exceptions; a tie goes to the newest. */

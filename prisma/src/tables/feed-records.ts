@@ -1,7 +1,6 @@
 import type { Outcome } from '@sluice/shared/change'
 import type { FactAtFrom } from '@sluice/shared/envelope'
 import type { Stamp } from '@sluice/shared/stamp'
-import type { Micros } from '@sluice/shared/time'
 import type { Sql } from '../client.ts'
 import { toRows, type Id } from '../rows.ts'
 import { settledOutcome } from './settled-outcome.ts'
@@ -24,8 +23,6 @@ export interface SkipQuestion {
   sourceSlug: string
   formatVersion: number
   sourceRevision: number
-  /** The factAt of a record that does not state its own, in the file being read. */
-  fileFactAt: Micros
   recordHashes: readonly string[]
 }
 
@@ -35,7 +32,8 @@ export interface SkipQuestion {
  * - this source said the same before, under the same format version and source revision;
  * - it was applied (created, updated, unchanged) and the offer is active, or it was rejected;
  * - sent again it would change nothing: a record with its own time has the stamp it had; one that takes its time from
- *   the file would come with a newer stamp, so no other source may have changed the offer in between.
+ *   the file would come with a newer stamp, so nothing may have overruled the old one: no other source may have changed
+ *   the offer since. (Only the newest change of each is known; one before the file may hide behind one after it.)
  */
 export const findSkippable = async (sql: Sql, question: SkipQuestion): Promise<Map<string, string>> => {
   if (question.recordHashes.length === 0) return new Map()
@@ -60,8 +58,6 @@ export const findSkippable = async (sql: Sql, question: SkipQuestion): Promise<M
             SELECT FROM jsonb_each_text(o.source_stamps) AS other(source, stamp)
             WHERE other.source <> ${question.sourceSlug}
               AND other.stamp COLLATE "C" > f.stamp
-              -- The factAt of a stamp is its first 17 digits; at the same instant the later receipt would win.
-              AND left(other.stamp, 17)::bigint <= ${question.fileFactAt}::bigint
           )
         )
       )`

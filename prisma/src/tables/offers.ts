@@ -17,7 +17,7 @@ export interface StoredOffer extends OfferKey {
   content: OfferContent
   baseStamp: Stamp
   unitStamps: Record<string, Stamp>
-  /** Source slug → newest stamp with which it changed the content. */
+  /** Source slug → newest stamp with which it changed the content; `OVERRULED` → see there. */
   sourceStamps: Record<string, Stamp>
   locationId?: number
   /** The version that was read; 0 when there was no offer. */
