@@ -47,10 +47,17 @@ export const createWorkerHouse = async (drill: Pick<Running, 'cleanup'>): Promis
 /** Faults that are loaded into a process before its own modules. */
 export const FAULT = {
   buggyMapping: new URL('sabotage/buggy-mapping.ts', import.meta.url).pathname,
-  deadlyRecord: new URL('sabotage/deadly-record.ts', import.meta.url).pathname
+  deadlyRecord: new URL('sabotage/deadly-record.ts', import.meta.url).pathname,
+  stumble: new URL('sabotage/stumble.ts', import.meta.url).pathname
 } as const
 
 export const SABOTAGE = {
   markEarly: new URL('sabotage/mark-early.ts', import.meta.url).pathname,
-  noQuarantine: new URL('sabotage/no-quarantine.ts', import.meta.url).pathname
+  noQuarantine: new URL('sabotage/no-quarantine.ts', import.meta.url).pathname,
+  ackEarly: new URL('sabotage/ack-early.ts', import.meta.url).pathname,
+  decideByArrival: new URL('sabotage/decide-by-arrival.ts', import.meta.url).pathname,
+  noCompareAndSet: new URL('sabotage/no-compare-and-set.ts', import.meta.url).pathname,
+  noHold: new URL('sabotage/no-hold.ts', import.meta.url).pathname,
+  noLockOrder: new URL('sabotage/no-lock-order.ts', import.meta.url).pathname,
+  noReconnect: new URL('sabotage/no-reconnect.ts', import.meta.url).pathname
 } as const

@@ -24,6 +24,12 @@ export interface Workshop {
   /** A worker in this process; `env` overrides settings. Stopped with the workshop unless it was before. */
   startWorker: (options?: Partial<WorkerOptions> & { env?: Record<string, string> }) => Promise<RunningWorker>
   send: (...messages: readonly OutgoingMessage[]) => Promise<void>
+  /** Any message: an envelope of the webhook `crm`, unless it says otherwise. */
+  message: (
+    envelope: Partial<Envelope> & { messageId: string },
+    record: HookRecord,
+    at: number
+  ) => OutgoingMessage
   /** A message of the webhook `crm`, in format `sluice`; facts are `at` seconds old-fashioned time, larger is newer. */
   hook: (messageId: string, record: HookRecord, at: number, headers?: Headers) => OutgoingMessage
   /** A message of the feed `feed`, in format `sluice`. */
@@ -139,6 +145,7 @@ export const createWorkshop = async (options: WorkshopOptions = {}): Promise<Wor
     broker,
     publisher,
     env,
+    message,
     startProcess: (more, preload) => house.startWorker(more, preload),
     startWorker: async ({ env: more = {}, ...given } = {}) => {
       const { healthPort, stoppers } = await startWorker({
