@@ -27,8 +27,7 @@ const open = async (seed: number, offers: number, preload: readonly string[] = [
   cleanups.push(shop.remove)
   const { rabbitmqManagementUrl: managementUrl } = services
   const history = await createHistory(shop, { seed, offers })
-  const env = { WORKER_WEBHOOK_BATCHES: '4', WORKER_FEED_BATCHES: '4' }
-  const workers = await Promise.all([1, 2, 3, 4].map(() => shop.startProcess(env, preload)))
+  const workers = await Promise.all([1, 2, 3, 4].map(() => shop.startProcess({}, preload)))
   const confirmed: OutgoingMessage[] = []
   return {
     shop,

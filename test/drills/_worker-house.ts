@@ -1,7 +1,7 @@
 import { createDb } from '@sluice/prisma/client'
 import { migrate } from '@sluice/prisma/migrate'
 import { startPrivatePostgres, type PrivatePostgres } from '../support/postgres.ts'
-import { startPrivateRabbit, type PrivateRabbit } from '../support/rabbit.ts'
+import { startPrivateRabbit, type PrivateRabbit, type PrivateRabbitOptions } from '../support/rabbit.ts'
 import { startPrivateRedis, type PrivateRedis } from '../support/redis.ts'
 import { createWorkshop, type Workshop } from '../support/workshop.ts'
 import type { Running } from './_drill.ts'
@@ -12,13 +12,18 @@ export interface WorkerHouse {
   rabbit: PrivateRabbit
   postgres: PrivatePostgres
   redis: PrivateRedis
+  /** RabbitMQ's HTTP API; empty without `management`. */
+  managementUrl: string
   /** One number that a statement counts. */
   count: (sql: string) => Promise<number>
 }
 
-export const createWorkerHouse = async (drill: Pick<Running, 'cleanup'>): Promise<WorkerHouse> => {
+export const createWorkerHouse = async (
+  drill: Pick<Running, 'cleanup'>,
+  rabbitOptions: PrivateRabbitOptions = {}
+): Promise<WorkerHouse> => {
   const [rabbit, postgres, redis] = await Promise.all([
-    startPrivateRabbit(),
+    startPrivateRabbit(rabbitOptions),
     startPrivatePostgres(),
     startPrivateRedis()
   ])
@@ -37,6 +42,7 @@ export const createWorkerHouse = async (drill: Pick<Running, 'cleanup'>): Promis
     rabbit,
     postgres,
     redis,
+    managementUrl: rabbit.managementUrl ?? '',
     count: async (sql) => {
       const [row] = await shop.query<{ count: number }>(`SELECT count(*)::int AS count ${sql}`)
       return row?.count ?? 0
@@ -46,6 +52,7 @@ export const createWorkerHouse = async (drill: Pick<Running, 'cleanup'>): Promis
 
 /** Faults that are loaded into a process before its own modules. */
 export const FAULT = {
+  failpoint: new URL('../support/failpoint/index.ts', import.meta.url).pathname,
   buggyMapping: new URL('sabotage/buggy-mapping.ts', import.meta.url).pathname,
   deadlyRecord: new URL('sabotage/deadly-record.ts', import.meta.url).pathname,
   stumble: new URL('sabotage/stumble.ts', import.meta.url).pathname
