@@ -72,7 +72,8 @@ export const addRejections = (program: Command, { out, sql }: Context): void => 
       .command('show')
       .summary('show a rejection with its record')
       .description(
-        'Shows a rejection: what is wrong, where, since when, and the record as the vendor sent it.'
+        'Shows a rejection: what is wrong, where, since when, and the record the vendor sent; the database keeps its ' +
+          'members in an order of its own.'
       )
       .argument('<id>', 'its number in the list', input.rowId)
       .action(async (id: string) => {
