@@ -3,6 +3,7 @@ import { DependencyError } from '@sluice/shared/errors'
 import pg from 'pg'
 import { toStoreError } from './errors.ts'
 import { PrismaClient, type Prisma } from './generated/client.ts'
+import { traceComment } from './trace.ts'
 
 /** What every function of `tables/` takes first: `db.sql`, or the transaction `db.transaction` hands out. */
 export type Sql = Prisma.TransactionClient
@@ -76,6 +77,7 @@ export const createDb = ({
   const client = new PrismaClient({
     adapter,
     errorFormat: 'minimal',
+    comments: [traceComment],
     transactionOptions: {
       isolationLevel: 'ReadCommitted',
       maxWait: connectTimeoutMs + SILENCE_MARGIN_MS,

@@ -66,5 +66,6 @@ export const SABOTAGE = {
   noCompareAndSet: new URL('sabotage/no-compare-and-set.ts', import.meta.url).pathname,
   noHold: new URL('sabotage/no-hold.ts', import.meta.url).pathname,
   noLockOrder: new URL('sabotage/no-lock-order.ts', import.meta.url).pathname,
-  noReconnect: new URL('sabotage/no-reconnect.ts', import.meta.url).pathname
+  noReconnect: new URL('sabotage/no-reconnect.ts', import.meta.url).pathname,
+  positionFirst: new URL('sabotage/position-first.ts', import.meta.url).pathname
 } as const

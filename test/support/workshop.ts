@@ -47,6 +47,8 @@ export interface Workshop {
 
 export interface RunningWorker {
   healthPort: number
+  /** Of `/metrics`, if `WORKER_METRICS_PORT` asks for it. */
+  metricsPort: number | undefined
   stop: () => Promise<void>
 }
 
@@ -148,7 +150,7 @@ export const createWorkshop = async (options: WorkshopOptions = {}): Promise<Wor
     message,
     startProcess: (more, preload) => house.startWorker(more, preload),
     startWorker: async ({ env: more = {}, ...given } = {}) => {
-      const { healthPort, stoppers } = await startWorker({
+      const { healthPort, metricsPort, stoppers } = await startWorker({
         config: loadWorkerConfig({ ...env, ...more }),
         log,
         sink: undefined,
@@ -156,6 +158,7 @@ export const createWorkshop = async (options: WorkshopOptions = {}): Promise<Wor
       })
       const worker: RunningWorker = {
         healthPort,
+        metricsPort,
         stop: async () => {
           if (!running.delete(worker)) return
           for (const { stop } of stoppers) await stop()

@@ -17,6 +17,18 @@ export const WorkerConfigSchema = Type.Object({
     default: 8082,
     description: 'Port of /livez and /readyz; 0 takes a free one, for several workers on one machine'
   }),
+  WORKER_METRICS_HOST: Type.String({
+    default: '127.0.0.1',
+    minLength: 1,
+    description: 'Address of `/metrics`; keep it internal'
+  }),
+  WORKER_METRICS_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      description: 'Port of `/metrics`; 0 takes a free one, and without it there are no metrics'
+    })
+  ),
   WORKER_WEBHOOK_BATCHES: batches(
     'Batches of webhook records applied at once; each has a database connection of its own'
   ),

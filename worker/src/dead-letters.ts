@@ -18,6 +18,8 @@ export interface DeadLetterWorkDeps {
   sources: Sources
   retries: Pick<Retries, 'postpone'>
   reporter: Reporter
+  /** So many were stored. */
+  onStored?: (count: number) => void
   log: Logger
 }
 
@@ -25,7 +27,14 @@ export interface DeadLetterWorkDeps {
 const AGAIN_MS = 30_000
 
 /** Drains the queue of the dead into `dead_letters`, where they are listed and replayed, and notes it in the books. */
-export const createDeadLetterWork = ({ db, sources, retries, reporter, log }: DeadLetterWorkDeps): Work => {
+export const createDeadLetterWork = ({
+  db,
+  sources,
+  retries,
+  reporter,
+  onStored,
+  log
+}: DeadLetterWorkDeps): Work => {
   const store = async (batch: readonly Delivery[], withBooks: boolean): Promise<void> => {
     const entries = withBooks ? await entriesOf(batch, sources) : []
     await db.transaction(async (tx) => {
@@ -88,7 +97,9 @@ export const createDeadLetterWork = ({ db, sources, retries, reporter, log }: De
       if (!(thrown instanceof DependencyError)) throw thrown
       return { deliveries: [...open], cause: thrown }
     } finally {
-      log.info({ size: batch.length, stored: batch.length - open.size }, 'dead letters stored')
+      const stored = batch.length - open.size
+      log.info({ size: batch.length, stored }, 'dead letters stored')
+      onStored?.(stored)
     }
     return undefined
   }

@@ -27,7 +27,8 @@ export interface Settlement {
   result: Result
 }
 
-type Tally = Partial<Record<Outcome | 'held', number>>
+/** How many of a batch ended how. */
+export type Tally = Partial<Record<Outcome | 'held', number>>
 
 export interface Settler {
   /** Answers the broker for every delivery of a batch, each by its own result, except for those to hold. */

@@ -4,11 +4,13 @@ import { toError } from '@sluice/shared/errors'
 import { createHealthServer } from '@sluice/shared/health'
 import { endProcess, type Stopper } from '@sluice/shared/lifecycle'
 import type { Logger } from '@sluice/shared/log'
+import { createMetricsServer } from '@sluice/shared/metrics-server'
 import { createReporter, type ReportSink } from '@sluice/shared/sentry'
 import { createTopology } from '@sluice/shared/topology'
 import { createDb, type Db } from '@sluice/prisma/client'
 import { createLock } from '@sluice/prisma/lock'
 import { locationsGeneration } from '@sluice/prisma/tables/locations'
+import { streamLag } from '@sluice/prisma/tables/offer-stream'
 import { createApplier } from './apply.ts'
 import { createCircuit } from './circuit.ts'
 import type { WorkerConfig } from './config.ts'
@@ -17,6 +19,8 @@ import { createGeneration } from './generation.ts'
 import { createLane, type Lane, type LaneOptions } from './lane.ts'
 import { createLocations } from './locations.ts'
 import type { toMessage } from './message.ts'
+import { countedRetries } from './metrics/counted-retries.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { createRecordWork } from './record-work.ts'
 import { createRelay } from './relay/relay.ts'
 import { createRetries } from './retries.ts'
@@ -33,6 +37,8 @@ export interface WorkerOptions {
 
 export interface Worker {
   healthPort: number
+  /** Absent when there are no metrics. */
+  metricsPort: number | undefined
   /** What must be stopped, first to last. */
   stoppers: readonly Stopper[]
 }
@@ -67,7 +73,13 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
   const publisher = createPublisher(publishing, { log })
 
   const reporter = createReporter({ sink, service: 'worker', log, windowMs: config.WORKER_REPORT_WINDOW_MS })
-  const retries = createRetries({ publisher, topology, log })
+  const metrics = createMetrics({
+    lanes: () => lanes,
+    isCircuitOpen: () => circuit.isOpen,
+    isRelaying: () => relay.isLeading,
+    readLag: () => streamLag(sharedDb.sql)
+  })
+  const retries = countedRetries(createRetries({ publisher, topology, log }), metrics)
   const sources = createSources({ db: sharedDb, cache, log })
   const generation = createGeneration(() => locationsGeneration(sharedDb.sql))
   const locations = createLocations({ db: sharedDb, cache, generation: generation.current })
@@ -92,7 +104,7 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
     publisher: createPublisher(publishing, { log }),
     exchange: topology.exchanges.offers,
     isPaused: () => circuit.isOpen,
-    onPublished: () => undefined,
+    onPublished: metrics.changesPublished,
     log: log.child({ part: 'relay' }),
     reporter
   })
@@ -110,7 +122,12 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
     return createLane(options, {
       session: consuming,
       circuit,
-      work: createRecordWork({ applier, settler, log: laneLog }),
+      work: createRecordWork({
+        applier,
+        settler,
+        observe: (figures) => metrics.batchSettled(options.name, figures),
+        log: laneLog
+      }),
       log,
       ...(isQuarantine ? {} : { quarantine: (delivery: Delivery) => settler.quarantine(delivery) })
     })
@@ -136,7 +153,14 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
       {
         session: consuming,
         circuit,
-        work: createDeadLetterWork({ db: sharedDb, sources, retries, reporter, log }),
+        work: createDeadLetterWork({
+          db: sharedDb,
+          sources,
+          retries,
+          reporter,
+          onStored: metrics.deadLettersStored,
+          log
+        }),
         log
       }
     )
@@ -161,6 +185,15 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
     log
   })
 
+  const metricsServer =
+    config.WORKER_METRICS_PORT === undefined
+      ? undefined
+      : await createMetricsServer(metrics, {
+          host: config.WORKER_METRICS_HOST,
+          port: config.WORKER_METRICS_PORT,
+          log
+        })
+
   await sources.watch()
   await sharedDb.ping().catch((thrown: unknown) => circuit.trip(toError(thrown)))
   publishing.start()
@@ -175,6 +208,7 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
   const drainMs = Math.round(config.SHUTDOWN_TIMEOUT_MS * DRAIN_SHARE)
   return {
     healthPort: health.port,
+    metricsPort: metricsServer?.port,
     stoppers: [
       { name: 'readiness', stop: () => void (isStopping = true) },
       { name: 'circuit', stop: () => circuit.stop() },
@@ -183,6 +217,7 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
       { name: 'retries', stop: () => retries.stop() },
       { name: 'publisher', stop: () => publisher.drain(CLOSE_TIMEOUT_MS) },
       { name: 'broker', stop: () => Promise.all([consuming.close(), publishing.close()]) },
+      { name: 'metrics', stop: () => metricsServer?.close() },
       { name: 'reports', stop: () => reporter.close(CLOSE_TIMEOUT_MS) },
       { name: 'sources', stop: () => sources.stop() },
       { name: 'cache', stop: () => cache.close() },

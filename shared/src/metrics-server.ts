@@ -1,10 +1,16 @@
-import type { Logger } from '@sluice/shared/log'
-import { createSideServer, pathOf, type SideServer } from '@sluice/shared/side-server'
-import type { Metrics } from './metrics.ts'
+import type { Logger } from './log.ts'
+import { createSideServer, pathOf, type SideServer } from './side-server.ts'
 
-/** `GET /metrics`, on an address of its own: what senders reach does not tell how we are. */
+/** The figures of a service. */
+export interface MetricsSource {
+  /** In the text format of Prometheus. */
+  render: () => Promise<string>
+  readonly contentType: string
+}
+
+/** `GET /metrics`, on an address of its own: what the world reaches does not tell how we are. */
 export const createMetricsServer = (
-  { render, contentType }: Pick<Metrics, 'render' | 'contentType'>,
+  { render, contentType }: MetricsSource,
   address: { host: string; port: number; log: Logger }
 ): Promise<SideServer> =>
   createSideServer({
