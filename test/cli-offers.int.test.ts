@@ -14,6 +14,7 @@ import { sluice, type Said } from './support/cli.ts'
 import { createDatabase, type TestDatabase } from './support/database.ts'
 import { waitFor } from './support/process.ts'
 import { services } from './support/services.ts'
+import { createSilenceable } from './support/silenceable.ts'
 
 let database: TestDatabase
 let broker: TestBroker
@@ -437,6 +438,46 @@ describe('dead letters', () => {
     expect(letter).toMatchObject({ replays: 0 })
     expect(letter?.replayedAt).toBeUndefined()
   })
+
+  test.each([
+    ['RabbitMQ', 'RABBITMQ_URL', 'BROKER_DOWN'],
+    ['Postgres', 'DATABASE_URL', 'DB_UNAVAILABLE']
+  ])(
+    'of a replay that loses %s half-way none is lost, and it says how far it came',
+    async (_, setting, code) => {
+      const ids = await Promise.all(Array.from({ length: 20 }, () => die(code)))
+      const replayed = async (): Promise<number> =>
+        (await listDeadLetters(database.db.sql, { faultCode: code, state: 'replayed' })).length
+      const way = await createSilenceable(env()[setting] ?? '')
+      const replay = ['dead-letters', 'replay', '--all', '--code', code, '--json']
+      const stopped = await sluice([...replay, '--rate', '10'], {
+        env: { ...env(), [setting]: way.url },
+        onStart: async () => {
+          await waitFor('some to be replayed', async () => (await replayed()) >= 3)
+          way.cut()
+        }
+      })
+      await way.close()
+      expect(stopped.code).toBe(1)
+      const first = stopped.json<{ replayed: string[]; error: { code: string; message: string } }>()
+      expect(first.error.message).toMatch(
+        /^Stopped: .*Still to replay: \d+ dead letters?; run it again for the rest\.$/
+      )
+      expect([code, 'PUBLISH_UNKNOWN']).toContain(first.error.code)
+      // A commit whose answer was lost is not known to it, but is one.
+      expect([0, 1]).toContain((await replayed()) - first.replayed.length)
+
+      expect((await at(...replay, '--rate', '1000')).code).toBe(0)
+      expect(await replayed()).toBe(ids.length)
+      const sent = await broker.take(broker.topology.queues.webhook)
+      // One that was under way just then may have gone twice.
+      expect(new Set(sent.map(({ properties }) => properties.messageId as unknown))).toHaveProperty(
+        'size',
+        20
+      )
+      expect(sent.length).toBeLessThanOrEqual(21)
+    }
+  )
 
   test('are discarded with a reason, once', async () => {
     const id = await die('BUG_SIX')
