@@ -3,6 +3,8 @@
 
 FROM node:24-slim AS base
 ENV NODE_ENV=production CI=true
+# Left alone, V8 sizes its young generation by the memory of the machine, and a burst makes it 128 MB larger for good.
+ENV NODE_OPTIONS=--max-semi-space-size=16
 WORKDIR /app
 # The spool is made here so that a volume mounted on it belongs to the user.
 RUN mkdir -p /var/lib/sluice/spool && chown node:node /app /var/lib/sluice/spool

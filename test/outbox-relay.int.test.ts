@@ -5,7 +5,7 @@ import { insertOutbox, outboxUsage, type NewOutboxRow } from '@sluice/prisma/tab
 import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import { createSource, findSource, pauseSource, resumeSource } from '@sluice/prisma/tables/sources'
 import { findVendor } from '@sluice/prisma/tables/vendors'
-import type { Publisher } from '@sluice/shared/broker'
+import { PublishError, type Publisher } from '@sluice/shared/broker'
 import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { createLogger } from '@sluice/shared/log'
 import { createBreaker } from '../gateway/src/breaker.ts'
@@ -67,6 +67,20 @@ const toRow = ({ routingKey, properties, body }: OutgoingMessage, sourceId = crm
   properties,
   body
 })
+
+/** Another source of the same vendor. */
+const addOther = async (slug: string): Promise<number> => {
+  const { sql } = shop.database.db
+  const vendorId = (await findVendor(sql, 'costa'))?.id ?? 0
+  const source = await createSource(sql, {
+    vendorId,
+    slug,
+    kind: 'webhook',
+    format: 'sluice',
+    timeZone: 'UTC'
+  })
+  return source?.id ?? 0
+}
 
 const fill = (...rows: readonly NewOutboxRow[]) => insertOutbox(shop.database.db.sql, rows, LIMITS)
 const hooks = (name: string, count: number): OutgoingMessage[] =>
@@ -186,33 +200,69 @@ it('of a batch that is taken in part, only the rest is published again', async (
   expect(new Set(await published())).toEqual(new Set(ids(messages)))
 })
 
-it('a row that cannot be published is reported and keeps no other from being', async () => {
+it('rows that cannot be published are dead letters and reported, and keep no other from being published', async () => {
   const reported: unknown[] = []
   const messages = hooks('good', 5)
   const [first] = messages
   if (first === undefined) throw new Error('no message')
-  const bad = { ...toRow(first), messageId: 'bad', properties: { messageId: 'bad', headers: 7 } }
-  await fill(bad, ...messages.map((message) => toRow(message)))
+  // More of them than a batch takes, and older than the others.
+  const bad = Array.from({ length: 250 }, (_, n) => ({
+    ...toRow(first),
+    messageId: `bad.${n}`,
+    properties: { messageId: `bad.${n}`, headers: 7 }
+  }))
+  await fill(...bad)
+  await fill(...messages.map((message) => toRow(message)))
   startRelay({ reporter: { captureError: (thrown) => void reported.push(thrown) } })
-  await waitFor('the others', async () => (await rowsLeft()) === 1)
+  await untilEmpty()
   expect(await published()).toEqual(ids(messages))
-  await waitFor('the report', () => reported.length > 0)
+  expect(reported).toHaveLength(250)
+  const letters = await shop.query<{ id: string; body: Buffer }>(
+    "SELECT message_id AS id, body FROM dead_letters WHERE fault_code = 'OUTBOX_UNPUBLISHABLE' ORDER BY id"
+  )
+  expect(letters.map(({ id }) => id).toSorted()).toEqual(bad.map(({ messageId }) => messageId).toSorted())
+  expect(letters.every(({ body }) => Buffer.from(body).equals(first.body))).toBe(true)
+  expect(await outboxUsage(shop.database.db.sql)).toEqual([]) // their room is given back
+})
+
+it('a source with much gives way to the others after each batch, and keeps its own order', async () => {
+  const other = await addOther('crm-fair')
+  await fill(...hooks('many', 600).map((message) => toRow(message)))
+  await fill(...hooks('few', 10).map((message) => toRow(message, other)))
+  startRelay()
+  await untilEmpty()
+  const order = await published()
+  expect(order.findIndex((id) => id.startsWith('few'))).toBeLessThanOrEqual(200) // behind one batch, not behind all
+  expect(order.filter((id) => id.startsWith('many'))).toEqual(ids(hooks('many', 600)))
+})
+
+it('an outage that ends each turn early does not always end it in front of the same source', async () => {
+  const other = await addOther('crm-behind')
+  await fill(...hooks('front', 300).map((message) => toRow(message)))
+  await fill(...hooks('behind', 1).map((message) => toRow(message, other)))
+  const asked: string[] = []
+  const { publisher } = shop
+  startRelay({
+    publisher: {
+      status: 'ready',
+      publish: async (message) => {
+        asked.push(message.properties.messageId)
+        if (message.properties.messageId.startsWith('front')) throw new PublishError('PUBLISH_NACKED', 'full')
+        await publisher.publish(message)
+      }
+    }
+  })
+  await waitFor('the one behind', () => asked.includes('behind.0'))
+  await waitFor('it to be taken', async () => (await rowsLeft()) === 300)
 })
 
 it('a paused source waits until it is resumed, and others do not', async () => {
   const { sql } = shop.database.db
-  const vendorId = (await findVendor(sql, 'costa'))?.id ?? 0
-  const other = await createSource(sql, {
-    vendorId,
-    slug: 'crm-2',
-    kind: 'webhook',
-    format: 'sluice',
-    timeZone: 'UTC'
-  })
+  const other = await addOther('crm-2')
   await pauseSource(sql, 'crm')
   await fill(
     ...hooks('paused', 5).map((message) => toRow(message)),
-    ...hooks('running', 5).map((message) => toRow(message, other?.id))
+    ...hooks('running', 5).map((message) => toRow(message, other))
   )
   startRelay()
   await waitFor('the other source', async () => (await rowsLeft()) === 5)

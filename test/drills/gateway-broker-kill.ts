@@ -10,7 +10,7 @@ import {
   type GatewayHouse
 } from './_gateway-house.ts'
 import type { GatewayProcess } from '../support/house.ts'
-import { createClient, fireAtRate, percentile, type Shot } from '../support/load.ts'
+import { codeOf, createClient, fireAtRate, percentile, type Shot } from '../support/load.ts'
 
 const MAX_ANSWER_MS = 1_000
 const MAX_GROWTH_MB = 100
@@ -93,9 +93,16 @@ const brokerKill = async (drill: Running): Promise<void> => {
   }, 250)
   drill.cleanup(() => clearInterval(watch))
 
+  // One fault after the other has healed, however slow the machine: what is judged below has one cause.
+  const untilHealed = async (up: number): Promise<void> => {
+    while (performance.now() < up + MAX_RECOVERY_MS && recoveryOf(load.answers, up) === undefined)
+      await sleep(100)
+  }
   const upAt = [await killBroker(drill, at, 1)]
-  await until(0.45)
+  await untilHealed(upAt[0] ?? 0)
+  await until(0.4)
   upAt.push(await killBroker(drill, at, 2))
+  await untilHealed(upAt[1] ?? 0)
   await until(0.75)
   const victimAnswered = load.answers.filter(({ gateway }) => gateway === victim).length
   victim.signal('SIGKILL')
@@ -104,21 +111,14 @@ const brokerKill = async (drill: Running): Promise<void> => {
   await victim.exit
   drill.injected(`one of two gateways killed with SIGKILL, after ${victimAnswered} answers`)
   await until(1)
-  // Both restarts are given the time to heal, however slow the machine.
-  while (
-    performance.now() < (upAt[1] ?? 0) + MAX_RECOVERY_MS &&
-    recoveryOf(load.answers, upAt[1]) === undefined
-  )
-    await sleep(100)
   end.abort()
   const sent = await firing
   clearInterval(watch)
   const { answers } = load
 
   const refusals = answers.filter(({ slug, status }) => slug === 'refused' && status >= 300)
-  const outboxed = [survivor, victim]
-    .flatMap((gateway) => gateway.lines())
-    .reduce((sum, { outboxed: some }) => sum + (typeof some === 'number' ? some : 0), 0)
+  const logged = [survivor, victim].flatMap((gateway) => gateway.lines())
+  const outboxed = logged.reduce((sum, { outboxed: some }) => sum + (typeof some === 'number' ? some : 0), 0)
   drill.injected(
     `of ${sent} requests ${refusals.length} were refused for the broker, and ${outboxed} went to the outbox`
   )
@@ -142,15 +142,15 @@ const brokerKill = async (drill: Running): Promise<void> => {
     `${bad.length} others; slowest ${slowest(refusals)}`
   )
   const kept = answers.filter(({ slug, status }) => slug === 'kept' && status > 0)
-  const unkept = kept.filter(({ status }) => status !== 202)
-  const keptShare = 1 - unkept.length / kept.length
+  const unkept = kept.filter(({ status, tookMs }) => status !== 202 || tookMs > MAX_ANSWER_MS)
   drill.held(
-    'with the outbox, every non-2xx is a 503, and 99 % are accepted all the while',
-    unkept.every(({ status }) => status === 503) && keptShare >= 0.99,
-    `${(keptShare * 100).toFixed(2)} % accepted, ${unkept.length} of ${kept.length} not; slowest ${slowest(kept)}`
+    'with the outbox, every answer is a 202 within 1 s',
+    kept.length > 0 && unkept.length === 0,
+    `${unkept.length} of ${kept.length} not ${unkept.slice(0, 3).map(codeOf).join(', ')}; slowest ${slowest(kept)}`
   )
+  const own = logged.flatMap(({ durationMs }) => (typeof durationMs === 'number' ? [durationMs] : []))
   drill.say(
-    `our own event loop was late by ${Math.round(lag.max / 1e6)} ms at most: part of every time above`
+    `of every time above, our own event loop was late by ${Math.round(lag.max / 1e6)} ms at most; by their own clocks the gateways took ${Math.round(percentile(own, 1))} ms at most, p99 ${Math.round(percentile(own, 0.99))} ms`
   )
   for (const [index, up] of upAt.entries()) {
     const recovery = recoveryOf(answers, up)

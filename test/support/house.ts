@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +35,9 @@ export interface House {
   stop: () => Promise<void>
 }
 
+/** As the image starts them, memory bound included. */
+const NODE_OPTIONS =
+  /^ENV NODE_OPTIONS=(.+)$/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? ''
 const NODE = [process.execPath, '--import', './shared/src/instrument.ts'] as const
 
 export const createHouse = async (options: HouseOptions): Promise<House> => {
@@ -45,6 +49,7 @@ export const createHouse = async (options: HouseOptions): Promise<House> => {
     REDIS_URL: options.redisUrl,
     SLUICE_NAMESPACE: options.namespace,
     LOG_LEVEL: 'info',
+    NODE_OPTIONS,
     WORKER_HEALTH_PORT: '0',
     SCHEDULER_HEALTH_PORT: '0',
     SCHEDULER_SPOOL_DIR: spool,

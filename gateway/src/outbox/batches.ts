@@ -39,3 +39,9 @@ export const fitting = <T extends Sized>(
     return fits
   })
 }
+
+/** The same sources, those behind the last one first: who stood behind an outage is not behind the next one too. Pure. */
+export const inTurn = (sourceIds: readonly number[], last: number): number[] => [
+  ...sourceIds.filter((id) => id > last),
+  ...sourceIds.filter((id) => id <= last)
+]

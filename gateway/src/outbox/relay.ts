@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from '@sluice/prisma/client'
+import { insertDeadLetters } from '@sluice/prisma/tables/dead-letters'
 import { deleteOutbox, lockOutbox, outboxSources, type OutboxRow } from '@sluice/prisma/tables/outbox'
 import type { Publisher } from '@sluice/shared/broker'
 import type { OutgoingMessage } from '@sluice/shared/envelope'
@@ -8,6 +9,8 @@ import type { Logger } from '@sluice/shared/log'
 import type { Reporter } from '@sluice/shared/sentry'
 import type { Breaker } from '../breaker.ts'
 import { createPublish } from '../publish.ts'
+import { inTurn } from './batches.ts'
+import { toDeadLetter } from './unpublishable.ts'
 
 /**
  * Publishes what waits in the outbox, as soon as the broker takes it. One runs in every gateway; a row is locked
@@ -55,45 +58,61 @@ export const createRelay = ({
   const stopping = new AbortController()
   const { signal } = stopping
   let running: Promise<void> = Promise.resolve()
+  let lastServed = 0
 
   /** One batch of one source, in one transaction; the outage, if any, that kept some of it. */
   const relayBatch = (sourceId: number): Promise<Batch> =>
     db.transaction(async (tx) => {
       const rows = await lockOutbox(tx, sourceId, breaker.isOpen ? PROBE : BATCH)
-      if (rows.length === 0) return { relayed: 0 }
+      if (rows.length === 0) return { relayed: 0, moved: 0 }
       const unconfirmed = await publish(toMessages(rows, exchange), CONFIRM_MS + ROOM_MS)
       const failed = new Map(unconfirmed.map(({ index, error }) => [index, error]))
+      const hopeless = rows.flatMap((row, index) => {
+        const error = failed.get(index)
+        return error === undefined || isOutage(error) ? [] : [{ row, error }]
+      })
+      await insertDeadLetters(
+        tx,
+        hopeless.map(({ row, error }) => toDeadLetter(row, error))
+      )
       const relayed = rows.filter((_, index) => !failed.has(index))
       await deleteOutbox(
         tx,
-        relayed.map(({ id }) => id)
+        [...relayed, ...hopeless.map(({ row }) => row)].map(({ id }) => id)
       )
-      for (const [index, error] of failed) if (!isOutage(error)) report(error, rows[index])
-      return { relayed: relayed.length, outage: [...failed.values()].find(isOutage) }
+      for (const { row, error } of hopeless) report(error, row)
+      return {
+        relayed: relayed.length,
+        moved: relayed.length + hopeless.length,
+        outage: [...failed.values()].find(isOutage)
+      }
     })
 
-  /** A row that cannot be published stays where it is, and does not keep the others from being. */
-  const report = (error: Error, row: OutboxRow | undefined): void => {
-    const about = { messageId: row?.messageId, sourceId: row?.sourceId }
-    log.error({ err: error, ...about }, 'outbox row could not be published')
+  /** A row that can never be published goes to the dead letters, and keeps no other from being published. */
+  const report = (error: Error, { messageId, sourceId }: OutboxRow): void => {
+    const about = { messageId, sourceId }
+    log.error({ err: error, ...about }, 'outbox row cannot be published, it is a dead letter now')
     reporter.captureError(error, about)
   }
 
   /**
    * A batch of each source in turn, until nothing moves any more. Sources are asked for every round, so that one that
-   * is paused meanwhile rests from the next round on.
+   * is paused meanwhile rests from the next round on; and after an outage the next source is first, not the same again.
    * @throws the outage that ended it, or what Postgres throws
    */
   const drain = async (): Promise<void> => {
     const startedAt = performance.now()
     let relayed = 0
+    let moved = 0
     try {
-      for (let before = -1; before < relayed;) {
-        before = relayed
-        for (const sourceId of await outboxSources(db.sql)) {
+      for (let before = -1; before < moved;) {
+        before = moved
+        for (const sourceId of inTurn(await outboxSources(db.sql), lastServed)) {
           if (signal.aborted) return
+          lastServed = sourceId
           const batch = await relayBatch(sourceId)
           relayed += batch.relayed
+          moved += batch.moved
           if (batch.outage !== undefined) throw batch.outage
         }
       }
@@ -133,6 +152,8 @@ export const createRelay = ({
 
 interface Batch {
   relayed: number
+  /** With those that went to the dead letters. */
+  moved: number
   outage?: Error | undefined
 }
 
