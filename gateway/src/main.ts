@@ -128,7 +128,7 @@ const start = async (): Promise<readonly Stopper[]> => {
 
   session.start()
   await sources.start()
-  await prepareSourceStore(db)
+  await Promise.all([prepareSourceStore(db), outbox.warmUp()])
   keyUsage.start()
   secretUsage.start()
   relay.start()
