@@ -1,7 +1,8 @@
 import { mustRun } from './command.ts'
-import { bold, dim, green, red, seconds } from './progress.ts'
+import { bold, dim, green, red, seconds, step } from './progress.ts'
 import { ROOT } from './root.ts'
 import { provideManagement, provideServices } from './services.ts'
+import { provideFileServers } from './services/file-servers.ts'
 import { CHECKS, runCheck } from './test/check.ts'
 import { runSuite, type SuiteResult } from './test/suite.ts'
 
@@ -43,6 +44,11 @@ const runTests = async (project: 'unit' | 'integration', filters: readonly strin
 const provide = async (): Promise<boolean> => {
   const urls = await provideServices()
   await provideManagement(urls.RABBITMQ_URL) // some tests look at the broker through it
+  await step(
+    'FTP, SFTP',
+    ({ note }) => provideFileServers(note),
+    (isThere) => (isThere ? 'servers are installed' : 'no servers, their tests are skipped')
+  )
   // Every test makes a database of its own; what it starts from is never the one of `npm start`.
   const server = new URL(urls.DATABASE_URL)
   server.pathname = '/postgres'

@@ -8,6 +8,7 @@ import type { FeedBody, FetchRequest, NotModified } from '../scheduler/src/fetch
 import { createEgress } from '../scheduler/src/fetch/egress.ts'
 import { openFeed } from '../scheduler/src/fetch/open-feed.ts'
 import { createCertificate, type Certificate } from './support/certificate.ts'
+import { textOf } from './support/fetching.ts'
 
 /** What is asked of a vendor's server, hop by hop, and what of its answers is taken. */
 
@@ -61,12 +62,6 @@ const open = (request: Partial<FetchRequest> & { address: string }): Promise<Fee
     },
     AbortSignal.timeout(10_000)
   )
-const textOf = async (opened: FeedBody | NotModified): Promise<string> => {
-  if ('isNotModified' in opened) return 'not modified'
-  const chunks: Buffer[] = []
-  for await (const chunk of opened.bytes) chunks.push(chunk)
-  return Buffer.concat(chunks).toString()
-}
 const basic = { scheme: 'basic', user: 'sluice', secret: 'pässword' } as const
 const BASIC = `Basic ${Buffer.from('sluice:pässword').toString('base64')}`
 

@@ -44,5 +44,5 @@ const open = (sealing: Sealing, { id, slug }: { id: number; slug: string }, row:
 const unusable = (slug: string, why: string): RunError =>
   new RunError(
     'FETCH_CREDENTIALS',
-    `The credentials of ${slug} cannot be used: ${why}. \`sluice feeds credentials ${slug}\` sets them`
+    `The credentials of ${slug} cannot be used: ${why}. \`sluice feeds access ${slug}\` sets them`
   )

@@ -26,15 +26,25 @@ export const startOnDebian = async (
 }
 
 const install = async (services: readonly Service[], note: (text: string) => void): Promise<void> => {
+  await installPackages(
+    services.flatMap((service) => service.debian.packages),
+    note
+  )
+  for (const { debian } of services) await debian.configure?.()
+}
+
+/** Installs packages without starting anything. @throws Error when one cannot be had */
+export const installPackages = async (
+  packages: readonly string[],
+  note: (text: string) => void
+): Promise<void> => {
   const env = { DEBIAN_FRONTEND: 'noninteractive', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }
   const options = { env, timeoutMs: INSTALL_TIMEOUT_MS, onLine: (line: string) => note(`apt-get: ${line}`) }
-  const packages = services.flatMap((service) => service.debian.packages)
   await withoutServiceStart(async () => {
     await mustRun(APT, ['update'], options)
     const flags = ['--yes', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300']
     await mustRun(APT, ['install', ...flags, ...packages], options)
   })
-  for (const { debian } of services) await debian.configure?.()
 }
 
 /**

@@ -3,7 +3,9 @@ import { withoutSecrets } from '@sluice/shared/log'
 import { RunError } from '../errors.ts'
 import type { FeedBody, FetchRequest, FetchRules, NotModified } from './body.ts'
 import { openFile } from './file.ts'
+import { openFtp } from './ftp.ts'
 import { openHttp } from './http.ts'
+import { openSftp } from './sftp.ts'
 
 /**
  * Opens a feed. Whoever opens it aborts when done: that is what closes every connection.
@@ -20,6 +22,10 @@ export const openFeed = async (
       return openFile(place.path)
     case 'http':
       return openHttp(place.url, request, rules, signal)
+    case 'ftp':
+      return openFtp(place.url, request, rules, signal)
+    case 'sftp':
+      return openSftp(place.url, request, rules, signal)
     default:
       throw new RunError(
         'FETCH_ADDRESS',
