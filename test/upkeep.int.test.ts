@@ -3,7 +3,6 @@ import type { Sql } from '@sluice/prisma/client'
 import { insertDeadLetters, type NewDeadLetter } from '@sluice/prisma/tables/dead-letters'
 import { discardDeadLetters, markReplayed } from '@sluice/prisma/tables/dead-letter-acts'
 import { settleDeliveries } from '@sluice/prisma/tables/deliveries'
-import { appendChanges } from '@sluice/prisma/tables/offer-changes'
 import { writeOffers } from '@sluice/prisma/tables/offers'
 import { addRefusals } from '@sluice/prisma/tables/refusals'
 import { closeRejections, listRejections, openRejections } from '@sluice/prisma/tables/rejections'
@@ -120,31 +119,6 @@ describe('rows that are over', () => {
     expect(await left('feed_runs', 'id::int')).toEqual([1, 2, 3, 4, 5])
     await purgedIn(91)
     expect(await left('feed_runs', 'id::int')).toEqual([2, 4])
-  })
-
-  test('of changes only those of offers that have long been gone, and only told ones', async () => {
-    const { vendorId } = source
-    await writeOffers(sql, [
-      anOffer({ vendorId, externalId: 'live' }),
-      anOffer({ vendorId, externalId: 'gone', state: 'withdrawn' }),
-      anOffer({ vendorId, externalId: 'untold', state: 'withdrawn' })
-    ])
-    const change = { vendorId, revision: 1, kind: 'created', units: {}, stamp: stampAt(1) } as const
-    await appendChanges(
-      sql,
-      ['live', 'gone', 'untold'].map((externalId) => ({
-        ...change,
-        externalId,
-        source: 'crm',
-        messageId: 'm'
-      }))
-    )
-    await sql.$executeRaw`UPDATE offer_changes SET published_at = now() WHERE external_id <> 'untold'`
-    await purgedIn(364)
-    expect(await left('offer_changes', 'external_id')).toEqual(['gone', 'live', 'untold'])
-    await purgedIn(366)
-    expect(await left('offer_changes', 'external_id')).toEqual(['live', 'untold'])
-    expect(await left('offers', 'external_id')).toEqual(['gone', 'live', 'untold'])
   })
 
   test('that somebody else is deleting are left to them', async () => {

@@ -30,16 +30,6 @@ export const RETENTION: readonly RetentionRule[] = [
       AND t.id <> ALL (
         SELECT max(d.id) FROM feed_runs d WHERE d.source_id = t.source_id AND d.state = 'done' GROUP BY d.source_id
       )`
-  },
-  // Changes of offers that are still offered tell a new reader of the stream all of it: those stay.
-  {
-    table: 'offer_changes',
-    keepDays: 365,
-    expired: (before) => Prisma.sql`t.published_at < ${before} AND EXISTS (
-      SELECT FROM offers o
-      WHERE o.vendor_id = t.vendor_id AND o.external_id = t.external_id AND o.state = 'withdrawn'
-        AND o.updated_at < ${before}
-    )`
   }
 ]
 
@@ -51,6 +41,8 @@ export const KEPT: Readonly<Record<string, string>> = {
   source_secrets: 'the same',
   locations: 'places do not grow old',
   offers: 'a withdrawn one is a tombstone: an older fact may not bring it back',
+  offer_changes: 'the stream out is read from its first change on, without gaps (docs/stream.md)',
+  offer_stream: 'one row',
   feed_records: 'one row an offer; what the next run is compared with',
   run_seen: 'forgotten when its run has ended',
   outbox: 'not delivered yet',
