@@ -112,7 +112,11 @@ describe('what is not understood', () => {
     [['sources', 'add', 'webhook', 'x'], 'USAGE_OPTION_MISSING', '--vendor'],
     [['sources', 'edit', 'x', '--time-zone', 'Europe/Sophia'], 'USAGE_VALUE_INVALID', 'Europe/Sofia'],
     [['sources', 'edit', 'x', '--schedule', 'daily'], 'USAGE_VALUE_INVALID', 'cron expression'],
-    [['sources', 'edit', 'x', '--address', 'ftp://x/y'], 'USAGE_VALUE_INVALID', 'ftp:// is not supported'],
+    [
+      ['sources', 'edit', 'x', '--address', 'gopher://x/y'],
+      'USAGE_VALUE_INVALID',
+      'gopher:// is not supported'
+    ],
     [['offers', 'list', '--state', 'gone'], 'USAGE_VALUE_INVALID', 'active'],
     [['offers', 'list', '--limit', '0'], 'USAGE_VALUE_INVALID', 'from 1 to'],
     [['rejections', 'show', 'x'], 'USAGE_VALUE_INVALID', 'whole number'],
@@ -190,6 +194,7 @@ describe('vendors, sources and keys', () => {
         revision: 1,
         pausedAt: null,
         address: null,
+        fetch: null,
         schedule: null,
         nextRunAt: null,
         runRequestedAt: null,

@@ -8,7 +8,7 @@ import type { Output } from './output.ts'
 const MAX_BYTES = 65_536
 
 /** The secret a vendor gave us, from stdin; one line break at its end is the shell's. */
-const readSecret = async (stdin: Readable): Promise<string> => {
+export const readSecret = async (stdin: Readable): Promise<string> => {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of stdin as AsyncIterable<Buffer>) {

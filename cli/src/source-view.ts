@@ -15,6 +15,7 @@ export const toSourceDocument = (source: SourceRow): Record<string, unknown> => 
   revision: source.revision,
   pausedAt: source.pausedAt ?? null,
   address: source.address === undefined ? null : maskAddress(source.address),
+  fetch: source.kind === 'feed' ? (source.fetch ?? {}) : null,
   schedule: source.schedule ?? null,
   nextRunAt: source.nextRunAt ?? null,
   runRequestedAt: source.runRequestedAt ?? null,
@@ -72,6 +73,7 @@ export const renderSource = (source: SourceRow, now: Date, screen: Screen): stri
           ] as const)
         : ([
             ['address', maskAddress(source.address ?? '')],
+            ['fetched', source.fetch === undefined ? 'without credentials' : JSON.stringify(source.fetch)],
             ['schedule', source.schedule ?? 'none: runs when asked'],
             ['next run', source.nextRunAt === undefined ? 'when asked' : toWhen(source.nextRunAt, now)],
             ['export lag', formatDuration(source.exportLagMs)]

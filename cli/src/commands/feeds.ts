@@ -8,6 +8,7 @@ import { withExamples } from '../command.ts'
 import type { Context } from '../context.ts'
 import { CommandError, type Answer } from '../errors.ts'
 import { renderFeeds, type FeedRow } from '../feed-view.ts'
+import { toAccess, withAccessOptions, type AccessOptions } from '../feed-access.ts'
 import * as input from '../input.ts'
 import { EVERY, sourceNamed, vendorNamed } from '../lookup.ts'
 import type { Output } from '../output.ts'
@@ -16,9 +17,10 @@ import { failureOf, renderRun, renderRuns, toRunDocument } from '../run-view.ts'
 import { toSourceDocument } from '../source-view.ts'
 import { askForRun, watchRun, type Watched } from '../watch-run.ts'
 import { toWhen } from '../when.ts'
+import { addFeedAccess, keepSecret, secretFor } from './feed-access.ts'
 import { sourceTaken } from './sources.ts'
 
-interface AddOptions {
+interface AddOptions extends AccessOptions {
   vendor: string
   format: string
   address: string
@@ -34,7 +36,8 @@ const START_WITHIN_MS = 30_000
 const LINE_EVERY_MS = 5_000
 
 /** `sluice feeds`: files of a vendor that we fetch. */
-export const addFeeds = (program: Command, { out, sql, announce, interruption }: Context): void => {
+export const addFeeds = (program: Command, context: Context): void => {
+  const { out, sql, transaction, announce, interruption } = context
   const feeds = program
     .command('feeds')
     .summary('files of a vendor that we fetch')
@@ -43,9 +46,10 @@ export const addFeeds = (program: Command, { out, sql, announce, interruption }:
         'skips what has not changed and sends the rest, record by record. Pause, resume and edit: `sluice sources`.'
     )
 
+  addFeedAccess(feeds, context)
+
   withExamples(
-    feeds
-      .command('add')
+    withAccessOptions(feeds.command('add'))
       .summary('add a feed')
       .description('Adds a feed. It runs at once, and then by its schedule.')
       .argument('<slug>', 'short name for ever', input.slug)
@@ -72,7 +76,14 @@ export const addFeeds = (program: Command, { out, sql, announce, interruption }:
         const format = input.formatFor(options.format, 'feed')
         const store = await sql()
         const vendor = await vendorNamed(store, options.vendor)
-        const source = await createSource(store, toNewFeed(slug, vendor.id, format.name, options, out.now))
+        const access = toAccess({}, options)
+        const secret = await secretFor(context, access.wants)
+        const feed = toNewFeed(slug, vendor.id, format.name, options, out.now)
+        const source = await transaction(async (tx) => {
+          const made = await createSource(tx, { ...feed, fetch: access.settings })
+          if (made !== undefined) await keepSecret(tx, context, made, access, secret)
+          return made
+        })
         if (source === undefined) throw await sourceTaken(store, slug)
         await announce(slug)
         out.answer(
@@ -92,6 +103,10 @@ export const addFeeds = (program: Command, { out, sql, announce, interruption }:
     [
       'sluice feeds add acme-file --vendor acme --format kyero --address ./acme.xml',
       'a local file, read once now and then when asked'
+    ],
+    [
+      'cat id_ed25519 | sluice feeds add acme-sftp --vendor acme --format kyero --key sluice \\\n    --host-key SHA256:… --address sftp://acme.example/out/kyero.xml',
+      'a file on an SFTP server'
     ]
   )
 

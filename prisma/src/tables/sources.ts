@@ -110,6 +110,13 @@ export const findSources = async (sql: Sql, slugs: readonly string[]): Promise<S
 export const updateSource = (sql: Sql, slug: string, patch: SourcePatch): Promise<SourceRow | undefined> =>
   edit(sql, slug, { ...toData(patch), revision: { increment: 1 } })
 
+/** How a feed is fetched. Says nothing about its records, so `revision` stays and they need not be sent again. */
+export const updateAccess = (
+  sql: Sql,
+  slug: string,
+  patch: Pick<SourcePatch, 'fetch' | 'address'>
+): Promise<SourceRow | undefined> => edit(sql, slug, toData(patch))
+
 /** Idempotent: a source that is paused already keeps its time. */
 export const pauseSource = async (sql: Sql, slug: string): Promise<SourceRow | undefined> => {
   const now = new Date()
