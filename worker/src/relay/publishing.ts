@@ -39,8 +39,9 @@ export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): 
     const before = publishedSeq
     try {
       for (const wave of wavesOf(changes)) {
-        await publishWave(deps, wave, exchange, until)
-        publishedSeq = wave.at(-1)?.seq ?? publishedSeq
+        const { confirmed, error } = await publishWave(deps, wave, exchange, until)
+        publishedSeq = confirmed.at(-1)?.seq ?? publishedSeq
+        if (error !== undefined) throw error
       }
     } finally {
       if (publishedSeq > before) {
@@ -51,13 +52,16 @@ export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): 
   }
 }
 
-/** At once, but each confirmed before the next wave: no change of an offer may overtake another. */
+/**
+ * At once; the next wave waits for all of it, so that no change of an offer overtakes another. What is confirmed up to
+ * the first that is not counts, so that a broker who takes a few of many is got through.
+ */
 const publishWave = async (
   { publisher }: PublishingDeps,
   wave: readonly WholeOfferChange[],
   exchange: string,
   until: AbortSignal
-): Promise<void> => {
+): Promise<{ confirmed: readonly WholeOfferChange[]; error?: Error }> => {
   const sent = wave.map((change) =>
     // Nobody has to listen: without a queue the message is dropped, and the change can still be read by its `seq`.
     publisher.publish(toOfferMessage(change, exchange), {
@@ -67,7 +71,9 @@ const publishWave = async (
       signal: until
     })
   )
-  for (const result of await Promise.allSettled(sent)) {
-    if (result.status === 'rejected') throw toError(result.reason)
-  }
+  const results = await Promise.allSettled(sent)
+  const failed = results.findIndex(({ status }) => status === 'rejected')
+  const failure = results[failed]
+  if (failure?.status !== 'rejected') return { confirmed: wave }
+  return { confirmed: wave.slice(0, failed), error: toError(failure.reason) }
 }

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createLock } from '@sluice/prisma/lock'
+import { appendChanges, type NewOfferChange } from '@sluice/prisma/tables/offer-changes'
+import { streamPosition } from '@sluice/prisma/tables/offer-stream'
+import { PublishError } from '@sluice/shared/broker'
+import type { OutgoingMessage } from '@sluice/shared/envelope'
+import { createLogger } from '@sluice/shared/log'
+import { fromOfferMessage } from '@sluice/shared/offer-change'
+import { createRelay, type Relay } from '../worker/src/relay/relay.ts'
+import { createDatabase, type TestDatabase } from './support/database.ts'
+import { waitFor } from './support/process.ts'
+import { aVendor, stampAt } from './support/store.ts'
+
+let database: TestDatabase
+let vendorId: number
+beforeAll(async () => {
+  database = await createDatabase()
+  vendorId = (await aVendor(database.db.sql, 'costa')).id
+})
+afterAll(() => database.drop())
+
+const change = (externalId: string, revision: number): NewOfferChange => ({
+  vendorId,
+  externalId,
+  revision,
+  kind: revision === 1 ? 'created' : 'updated',
+  units: {},
+  stamp: stampAt(revision),
+  source: 'crm',
+  messageId: `${externalId}.${revision}`
+})
+
+/** A broker in a bad mood: messages arrive late and in any order, some are refused, some arrive unconfirmed. */
+const createMoodyBroker = () => {
+  let asked = 0
+  const arrived: number[] = []
+  const told = { nacked: 0, unknown: 0 }
+  return {
+    arrived,
+    told,
+    publish: async (message: OutgoingMessage): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 4))
+      asked += 1
+      if (asked % 223 === 0) {
+        told.nacked += 1
+        throw new PublishError('PUBLISH_NACKED', 'a queue refused it')
+      }
+      arrived.push(fromOfferMessage(message).seq)
+      if (asked % 239 === 0) {
+        told.unknown += 1
+        throw new PublishError('PUBLISH_UNKNOWN', 'no confirm in time')
+      }
+    }
+  }
+}
+
+test('every change arrives, and none before the one before it of its offer, whatever the broker does', async () => {
+  const { db } = database
+  const broker = createMoodyBroker()
+  const relays = ['one', 'another'].map((name): Relay =>
+    createRelay({
+      db,
+      lock: createLock({ url: database.url, key: '4711', applicationName: `test relay ${name}` }),
+      publisher: broker,
+      exchange: 'offers',
+      isPaused: () => false,
+      onPublished: () => undefined,
+      log: createLogger({ service: 'test', level: 'silent' }),
+      reporter: { captureError: (error) => expect.unreachable(String(error)) }
+    })
+  )
+  for (const relay of relays) relay.start()
+  const REVISIONS = 6
+  const ids = Array.from({ length: 40 }, (_, n) => `o${n}`)
+  for (let revision = 1; revision <= REVISIONS; revision++) {
+    for (let at = 0; at < ids.length; at += 10) {
+      await appendChanges(
+        db.sql,
+        ids.slice(at, at + 10).map((id) => change(id, revision))
+      )
+    }
+    for (const relay of relays) relay.ring()
+  }
+  const all = ids.length * REVISIONS
+  await waitFor('all to be published', async () => (await streamPosition(db.sql)).publishedSeq === all)
+  for (const relay of relays) await relay.stop(5_000)
+
+  // The moods were there.
+  expect(broker.told.nacked).toBeGreaterThan(0)
+  expect(broker.told.unknown).toBeGreaterThan(0)
+  const order = [...new Set(broker.arrived)]
+  expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: all }, (_, n) => n + 1))
+  const rows = await db.sql.$queryRaw<{ seq: number; id: string; revision: number }[]>`
+    SELECT seq::float8 AS seq, external_id AS id, revision FROM offer_changes`
+  const bySeq = new Map(rows.map((row) => [row.seq, row]))
+  const heard = new Map<string, number>()
+  for (const seq of order) {
+    const { id = '', revision } = bySeq.get(seq) ?? {}
+    expect(revision, id).toBe((heard.get(id) ?? 0) + 1)
+    heard.set(id, revision ?? 0)
+  }
+})
