@@ -7,6 +7,24 @@ const SECRET = 'twelve bytes of text'
 const BASE = { scheme: 'hmac', header: 'X-Signature' }
 
 describe('HMAC as data', () => {
+  it('takes no event id out of bytes that are not UTF-8: two of them would read as one', () => {
+    const settings = {
+      ...BASE,
+      algorithm: 'sha256',
+      encoding: 'hex',
+      template: '{body}',
+      eventIdPath: ['id']
+    }
+    const eventIdOf = (text: string): unknown => {
+      const bytes = Buffer.from(text, 'latin1')
+      const headers = { 'x-signature': createHmac('sha256', SECRET).update(bytes).digest('hex') }
+      return ask(sourceOf(settings, SECRET), { body: bytes, headers }, NOW)
+    }
+    expect(eventIdOf('{"id":"\xc6-1"}')).toEqual({ ok: true, secretId: 1 })
+    expect(eventIdOf('{"id":"\xc4-1"}')).toEqual({ ok: true, secretId: 1 })
+    expect(eventIdOf('{"id":"Z-1"}')).toEqual({ ok: true, secretId: 1, eventId: 'Z-1' })
+  })
+
   const body = Buffer.from([0x7b, 0xff, 0x00, 0xcf, 0x7d])
   const contents = { sha256: ['hex', 'base64', 'base64url'], sha512: ['hex', 'base64', 'base64url'] } as const
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { Challenge } from '@sluice/shared/auth'
 import type { ChallengeReply } from './scheme.ts'
 
@@ -10,7 +11,7 @@ const MAX_CHALLENGE_BYTES = 16_384
 
 /**
  * The id at a path of the body, `undefined` when there is none that can tell deliveries apart. A number beyond 2^53 is
- * none: two of them can read as one, and a delivery would be lost as a copy of another.
+ * none: two of them can read as one, and a delivery would be lost as a copy of another. So can two of another charset.
  */
 export const eventIdIn = (body: Buffer, path: readonly string[]): string | undefined => {
   let value = toJson(body)
@@ -40,6 +41,7 @@ export const challengeReply = (body: Buffer, { when, echo }: Challenge): Challen
 }
 
 const toJson = (body: Buffer): unknown => {
+  if (!isUtf8(body)) return undefined
   try {
     return JSON.parse(body.toString('utf8'))
   } catch {
