@@ -100,6 +100,21 @@ describe('looking up a source', () => {
     sources.close()
   })
 
+  it('sees an edit however many names somebody makes up meanwhile', async () => {
+    const { world, replica } = createWorld()
+    const sources = replica()
+    await sources.start()
+    await sources.find('a')
+    world.edit(source('a', { isPaused: true }))
+    await world.tell()
+    const madeUp = Array.from({ length: 100 }, (_, n) => sources.find(`made-up-${n}`))
+    const [oneTooMany, known] = [sources.find('one-too-many'), sources.find('a')]
+    await expect(oneTooMany).rejects.toMatchObject({ code: 'SOURCES_UNAVAILABLE' })
+    expect((await known)?.isPaused).toBe(true)
+    await Promise.all(madeUp)
+    sources.close()
+  })
+
   it('sees an edit as soon as it is told, and a source that did not exist', async () => {
     const { world, replica } = createWorld()
     const sources = replica()

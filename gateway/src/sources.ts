@@ -122,7 +122,9 @@ export const createSources = ({ store, cache, log, now = Date.now, pollMs }: Sou
   const loadOnce = (slug: string): Promise<Copy> => {
     const underWay = loading.get(slug)
     if (underWay !== undefined) return underWay
-    if (loading.size >= MAX_LOADING) return Promise.reject(new Error('too many sources are being looked up'))
+    // A name we know is looked up all the same: whoever makes names up must not keep a revoked key alive.
+    if (loading.size >= MAX_LOADING && !known.has(slug))
+      return Promise.reject(new Error('too many sources are being looked up'))
     const started = load(slug).finally(() => loading.delete(slug))
     started.catch(() => undefined) // those who asked hear of it; the one who gave up does not
     loading.set(slug, started)
