@@ -25,6 +25,15 @@ describe('a problem', () => {
     expect('retry-after' in headers).toBe([429, 503].includes(REFUSALS[code].status))
   })
 
+  it.each([
+    ['API_KEY_MISSING', /^Bearer /],
+    ['API_KEY_INVALID', /^Bearer /],
+    ['CREDENTIALS_MISSING', /^Basic /],
+    ['CREDENTIALS_INVALID', /^Basic /]
+  ] as const)('%s asks for what the source takes', (code, challenge) => {
+    expect(problemHeaders(new Refusal(code, 'No.'))['www-authenticate']).toMatch(challenge)
+  })
+
   it('may say another time than its code does', () => {
     const refusal = new Refusal('RATE_LIMITED', 'No.', { retryAfterSeconds: 7 })
     expect(problemHeaders(refusal)['retry-after']).toBe('7')

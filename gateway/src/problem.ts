@@ -29,9 +29,22 @@ export const toProblem = (refusal: Refusal, requestId: string): Problem => ({
 })
 
 /** Headers that belong to a refusal: when to come back, what to use instead. */
-export const problemHeaders = ({ status, retryAfterSeconds, allow }: Refusal): Record<string, string> => ({
+export const problemHeaders = ({
+  code,
+  status,
+  retryAfterSeconds,
+  allow
+}: Refusal): Record<string, string> => ({
   'content-type': PROBLEM_TYPE,
   ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
-  ...(status === 401 ? { 'www-authenticate': 'Bearer realm="sluice"' } : {}),
+  ...(status === 401 ? { 'www-authenticate': CHALLENGES[code] ?? PASSWORD } : {}),
   ...(allow === undefined ? {} : { allow })
 })
+
+/** RFC 9110, 15.5.2. Clients that are not asked for a password by this name never send it. */
+const PASSWORD = 'Basic realm="sluice", charset="UTF-8"'
+const KEY = 'Bearer realm="sluice"'
+const CHALLENGES: Partial<Readonly<Record<RefusalCode, string>>> = {
+  API_KEY_MISSING: KEY,
+  API_KEY_INVALID: KEY
+}
