@@ -1,20 +1,14 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import { toBlockList } from '@sluice/shared/cidr'
 
 /** Whether an address is in one of the ranges; an IPv4 address written as IPv6 counts as what it is. */
 export const createAllowList = (ranges: readonly string[]): ((address: string) => boolean) => {
-  const list = new BlockList()
-  for (const range of ranges) {
-    const [address = '', bits] = range.split('/')
-    const family = familyOf(address)
-    list.addSubnet(address, Number(bits ?? (family === 'ipv4' ? 32 : 128)), family)
-  }
+  const list = toBlockList(ranges.join(' '))
   return (given) => {
-    const address = given.replace(MAPPED, '').replace(ZONE, '')
-    return isIP(address) !== 0 && list.check(address, familyOf(address))
+    const address = given.replace(ZONE, '')
+    const version = isIP(address)
+    return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6')
   }
 }
 
-const MAPPED = /^::ffff:(?=\d{1,3}\.)/i
 const ZONE = /%.*$/
-
-const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 4 ? 'ipv4' : 'ipv6')

@@ -33,6 +33,7 @@ describe('settings of a source', () => {
     [{ scheme: 'api-key', header: 'X Key' }, /header/],
     [{ scheme: 'basic', allowFrom: [] }, /allowFrom/],
     [{ scheme: 'basic', allowFrom: ['10.0.0.0/33'] }, /"10\.0\.0\.0\/33"/],
+    [{ scheme: 'basic', allowFrom: ['fe80::1%eth0'] }, /no address/],
     [{ scheme: 'basic', allowFrom: ['hooks.example.com'] }, /no address/],
     [{ ...HMAC, template: 'x' }, /leaves out \{body\}/],
     [{ ...HMAC, template: '{body}{id}' }, /no other braces/],

@@ -1,6 +1,6 @@
-import { isIP } from 'node:net'
 import type { TObject } from 'typebox'
 import { Value } from 'typebox/value'
+import { parseCidr } from '../cidr.ts'
 import { PRESETS, type Challenge, type Preset } from './presets.ts'
 import {
   ApiKeyAuthSchema,
@@ -99,16 +99,8 @@ const writtenOut = (
 })
 
 const addressesProblem = (allowFrom: readonly string[] = []): string | undefined => {
-  const wrong = allowFrom.find((range) => !isRange(range))
+  const wrong = allowFrom.find((range) => parseCidr(range) === undefined)
   return wrong === undefined ? undefined : `${JSON.stringify(wrong)} is no address and no CIDR range`
-}
-
-const RANGE = /^([^/]+)(?:\/(\d{1,3}))?$/
-
-const isRange = (range: string): boolean => {
-  const [, address = '', bits] = RANGE.exec(range) ?? []
-  const family = isIP(address)
-  return family !== 0 && (bits === undefined || Number(bits) <= (family === 4 ? 32 : 128))
 }
 
 /** What a schema cannot say: every part of the rule must be covered by the signature, or it protects nothing. */
