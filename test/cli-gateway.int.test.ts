@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { addRefusals, expireRefusals, listRefusals, type NewRefusal } from '@sluice/prisma/tables/refusals'
+import { addRefusals, type NewRefusal } from '@sluice/prisma/tables/refusals'
 import { sluice, type Said } from './support/cli.ts'
 import { createDatabase, type TestDatabase } from './support/database.ts'
 import { addSource } from './support/gateway.ts'
@@ -19,7 +19,7 @@ const refusal = (minutesAgo: number, given: Partial<NewRefusal> = {}): NewRefusa
   return { sourceSlug: 'crm', code: 'API_KEY_INVALID', minute, count: 1, lastAt: minute, sample, ...given }
 }
 
-test('refusals are counted together, listed by source, code and time, and expire', async () => {
+test('refusals are counted together, listed by source, code and time', async () => {
   const { sql } = database.db
   await addRefusals(sql, [refusal(0, { count: 2 }), refusal(200), refusal(0, { sourceSlug: 'gone' })])
   await addRefusals(sql, [refusal(0, { count: 3, sample: { reason: 'later' } })])
@@ -37,9 +37,6 @@ test('refusals are counted together, listed by source, code and time, and expire
   expect(table.stdout).toContain('revoked')
   expect(table.stdout).not.toContain('BODY_MALFORMED')
   expect(await at('refusals', 'list', '--source', 'nobody')).toMatchObject({ code: 1 })
-
-  expect(await expireRefusals(sql, new Date(Date.now() - 60 * 60_000))).toBe(1)
-  expect(await listRefusals(sql)).toHaveLength(2)
 })
 
 test('how a webhook takes requests is shown and set, and only what differs is a change', async () => {

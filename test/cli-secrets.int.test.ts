@@ -139,6 +139,16 @@ test('a password is read from stdin, and stands in no list', async () => {
   expect(shown.stdout).not.toContain('colons')
 })
 
+test('vendors known to send again are refused while RabbitMQ is away, the others kept for', async () => {
+  const set = async (scheme: string) => {
+    await run(['sources', 'auth', 'retrying', '--scheme', scheme, '--generate'])
+    return (await findSource(database.db.sql, 'retrying'))?.onBrokerDown
+  }
+  await addSource(database.db, { slug: 'retrying', auth: { scheme: 'api-key' } })
+  expect(await set('github')).toBe('outbox')
+  expect(await set('stripe')).toBe('refuse')
+})
+
 test('what would leave a door open, or shut for ever, is not saved', async () => {
   const before = (await findSource(database.db.sql, 'bare'))?.revision
   failsWith(await run(['sources', 'auth', 'bare', '--scheme', 'none']), 2, 'AUTH_INVALID')

@@ -158,5 +158,11 @@ describe('keys', () => {
       undefined,
       revoked?.revokedAt
     ])
+    await revokeApiKey(sql, 'slk_second')
+    const last = await createApiKey(sql, { sourceId: source.id, prefix: 'slk_last', digest: hashOf('3') })
+    await createApiKey(sql, { sourceId: source.id, prefix: 'slk_newest', digest: hashOf('4') })
+    await revokeApiKey(sql, 'slk_newest')
+    // However many were revoked since, the one that counts is among those a page has room for.
+    expect((await keysOfSource(sql, source.id))[0]?.id).toBe(last.id)
   })
 })

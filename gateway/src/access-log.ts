@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SluiceError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
+import { addressOf } from './address.ts'
 import './request-facts.ts'
 
 /** Whoever sends thousands of forgeries a second does not fill the log with them. */
@@ -42,7 +43,7 @@ export const createAccessLog = ({
       ...facts,
       ...(refusal === undefined ? {} : refusalFacts(refusal)),
       ...(isFlood ? { alike } : {}),
-      address: request.ip,
+      address: addressOf(request),
       durationMs: Math.round(reply.elapsedTime * 10) / 10
     }
     if (isFlood) {

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { addressOf } from './address.ts'
 import { toAuthRefusal, type Authenticate, type Authenticated } from './auth/index.ts'
 import { Refusal } from './errors.ts'
 import type { KeyUsage } from './key-usage.ts'
@@ -46,7 +47,8 @@ export const createAdmit = ({ sources, limitRate, metrics, ...deps }: AdmitDeps)
   const { throttle, authenticate, keyUsage, secretUsage } = deps
 
   const know = (request: DoorRequest, source: Source): Authenticated => {
-    const { method, url, headers, ip: address, facts } = request
+    const { method, url, headers, facts } = request
+    const address = addressOf(request)
     const body = request.body ?? NOTHING
     const authentication = authenticate({ method, url, headers, body, address }, source, Date.now())
     if (!authentication.ok) {

@@ -2,7 +2,7 @@ import { createDb } from '@sluice/prisma/client'
 import { findDeliveries } from '@sluice/prisma/tables/deliveries'
 import { touchLastUsed } from '@sluice/prisma/tables/last-use'
 import { findOutbox, insertOutbox, outboxUsage } from '@sluice/prisma/tables/outbox'
-import { addRefusals, expireRefusals } from '@sluice/prisma/tables/refusals'
+import { addRefusals } from '@sluice/prisma/tables/refusals'
 import { createPublisher, createSession } from '@sluice/shared/broker'
 import { createCache, createRedis } from '@sluice/shared/cache'
 import { loadConfig } from '@sluice/shared/config'
@@ -70,7 +70,6 @@ const start = async (): Promise<readonly Stopper[]> => {
   const relay = createRelay({ db, publisher, breaker, exchange, log, reporter })
   const refusals = createRefusals({
     write: (counts) => addRefusals(db.sql, counts),
-    expire: (before) => expireRefusals(db.sql, before),
     log
   })
   const bodyRoom = createBodyRoom(config.GATEWAY_MAX_BODIES_MIB * MIB)

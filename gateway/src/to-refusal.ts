@@ -5,8 +5,7 @@ import { MAX_BODY_BYTES } from './limits.ts'
 /** What the sender is told of anything thrown. What is not a refusal is a bug of ours, and says nothing about itself. */
 export const toRefusal = (thrown: unknown): Refusal => {
   if (thrown instanceof Refusal) return thrown
-  const code = codeOf(thrown)
-  const known = FASTIFY_ERRORS[code]
+  const known = isHangUp(thrown) ? cutShort : FASTIFY_ERRORS[codeOf(thrown)]
   if (known !== undefined) return known(thrown)
   if (statusOf(thrown) < 500) {
     return new Refusal('REQUEST_INVALID', 'The request cannot be read.', { cause: thrown })
@@ -43,10 +42,13 @@ const FASTIFY_ERRORS: Readonly<Record<string, (cause: unknown) => Refusal>> = {
       cause
     }),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: cutShort,
-  ECONNRESET: cutShort,
   FST_ERR_BAD_URL: badPath,
   FST_ERR_MAX_PARAM_LENGTH: badPath
 }
+
+/** The sender is gone. Node makes this error itself; one of a connection of ours names the system call that failed. */
+const isHangUp = (thrown: unknown): boolean =>
+  codeOf(thrown) === 'ECONNRESET' && thrown instanceof Error && !('syscall' in thrown)
 
 const statusOf = (thrown: unknown): number =>
   typeof thrown === 'object' &&

@@ -80,9 +80,10 @@ const forgeries = async (drill: Running): Promise<void> => {
   const answered = sum(Object.values(forged.answers))
   const addresses = LOUD.length + Math.floor(forged.sent / 2)
   drill.injected(
-    `${Math.round(answered / forged.seconds)} forgeries a second for ${Math.round(forged.seconds)} s from ` +
-      `${addresses} addresses: ${JSON.stringify(forged.answers)}`
+    `${answered} forgeries in ${Math.round(forged.seconds)} s from ${addresses} addresses: ${JSON.stringify(forged.answers)}`
   )
+  const rate = Math.round(answered / forged.seconds)
+  drill.held('they come as fast as is claimed', rate >= 0.95 * drill.setting('forged'), `${rate} a second`)
   const others = Object.entries(forged.answers).filter(([status]) => !REFUSED.has(status))
   drill.held(
     'every forgery is refused',

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Sql } from '@sluice/prisma/client'
 import { revokeSourceSecret } from '@sluice/prisma/tables/source-secrets'
 import { updateSource, type SourceRow } from '@sluice/prisma/tables/sources'
-import { resolveAuth, SCHEMES, type ResolvedAuth } from '@sluice/shared/auth'
+import { isKnownToRetry, resolveAuth, SCHEMES, type ResolvedAuth } from '@sluice/shared/auth'
 import { withExamples } from '../command.ts'
 import type { Context } from '../context.ts'
 import { CommandError, UsageError } from '../errors.ts'
@@ -32,7 +32,8 @@ export const addSourceAuth = (sources: Command, context: Context): void => {
       .summary('how the senders of a webhook are known')
       .description(
         `Sets how the senders of a webhook are known, all of it at once: ${SCHEMES.join(', ')}. All but api-key need a ` +
-          'secret, which is given here the first time. Secrets the new scheme cannot use are revoked.'
+          'secret, which is given here the first time. Secrets the new scheme cannot use are revoked. Vendors known to ' +
+          'send again by themselves are refused with 503 while RabbitMQ is away (sluice sources intake changes it).'
       )
       .argument('<source>', 'slug of the webhook')
       .requiredOption('--scheme <name>', 'one of those above')
@@ -66,6 +67,11 @@ export const addSourceAuth = (sources: Command, context: Context): void => {
         )
         if (revoked.length > 0)
           out.note(`Revoked, because ${options.scheme} cannot use them: ${revoked.join(', ')}.`)
+        if (after.onBrokerDown !== source.onBrokerDown)
+          out.note(
+            `While RabbitMQ is away it is answered 503, because ${options.scheme} sends again by itself; ` +
+              `\`sluice sources intake ${slug} --on-broker-down outbox\` keeps its records here instead.`
+          )
         if (secret !== undefined)
           out.note('This is the only time the secret is shown; give it to the vendor.')
       }),
@@ -144,7 +150,10 @@ const save = async (
 }
 
 const update = async (tx: Sql, { slug }: SourceRow, auth: Record<string, unknown>): Promise<SourceRow> => {
-  const after = await updateSource(tx, slug, { auth })
+  const after = await updateSource(tx, slug, {
+    auth,
+    ...(isKnownToRetry(String(auth.scheme)) ? { onBrokerDown: 'refuse' } : {})
+  })
   if (after !== undefined) return after
   throw new CommandError('SOURCE_UNKNOWN', `"${slug}" was removed meanwhile.`)
 }

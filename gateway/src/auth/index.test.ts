@@ -81,6 +81,13 @@ describe('secrets of a source', () => {
     expect(ask(broken, signed(NEW), NOW)).toMatchObject({ code: 'SOURCE_MISCONFIGURED' })
   })
 
+  it("that cannot be opened and count no more are nobody's excuse", () => {
+    const source = sourceOf(GITHUB, OLD)
+    const broken = { ...source, secrets: [{ id: 9, sealed: 'AAAA', expiresAt: NOW }, ...source.secrets] }
+    expect(ask(broken, signed(NEW), NOW)).toMatchObject({ code: 'CREDENTIALS_INVALID' })
+    expect(ask(broken, signed(NEW), NOW - 1)).toMatchObject({ code: 'SOURCE_MISCONFIGURED' })
+  })
+
   it('are nowhere in what is cached', () => {
     const cached = JSON.stringify(sourceOf(GITHUB, OLD))
     expect(cached).not.toContain(OLD)

@@ -82,7 +82,7 @@ const createInnerDoor = (auth: ResolvedAuth, source: AuthSource, sealing: Sealin
 const withSecrets = <Key>(scheme: Scheme<Key>, source: AuthSource, sealing: Sealing | undefined): Door => {
   if (sealing === undefined) return misconfigured('there is no master key to open secrets with')
   const opened: { secret: CachedSecret; key: Key }[] = []
-  let isWhole = true
+  const shut: CachedSecret[] = []
   for (const secret of source.secrets) {
     if (secret.revokedAt !== undefined) continue
     try {
@@ -91,13 +91,12 @@ const withSecrets = <Key>(scheme: Scheme<Key>, source: AuthSource, sealing: Seal
         key: scheme.toKey(sealing.open(Buffer.from(secret.sealed, 'base64'), secretContext(source.id)))
       })
     } catch {
-      isWhole = false
+      shut.push(secret)
     }
   }
+  const unknown = refused('CREDENTIALS_INVALID', opened.length === 0 ? 'every secret is revoked' : 'no match')
   // A sender whose secret we cannot read may well be right: what does not match is then our fault, not its.
-  const unknown = isWhole
-    ? refused('CREDENTIALS_INVALID', opened.length === 0 ? 'every secret is revoked' : 'no match')
-    : refused('SOURCE_MISCONFIGURED', 'a secret cannot be opened, and no other matches')
+  const unreadable = refused('SOURCE_MISCONFIGURED', 'a secret cannot be opened, and no other matches')
 
   return (request, nowMs) => {
     const claim = scheme.read(request, nowMs)
@@ -106,9 +105,10 @@ const withSecrets = <Key>(scheme: Scheme<Key>, source: AuthSource, sealing: Seal
     const valid = matches.find((secret) => invalidity(secret, nowMs) === undefined)
     if (valid === undefined) {
       const [match] = matches
-      return match === undefined
-        ? unknown
-        : refused('CREDENTIALS_INVALID', invalidity(match, nowMs) ?? 'no match')
+      if (match === undefined) {
+        return shut.some((secret) => invalidity(secret, nowMs) === undefined) ? unreadable : unknown
+      }
+      return refused('CREDENTIALS_INVALID', invalidity(match, nowMs) ?? 'no match')
     }
     const eventId = claim.eventId?.()
     const challenge = claim.challenge?.()

@@ -7,17 +7,12 @@ const sample = () => ({ requestId: 'r', address: '10.0.0.1', detail: 'No.' })
 
 const world = () => {
   const clock = { now: 90_000 }
-  const state: { written: RefusalCount[][]; expired: number[]; isDown: boolean } = {
-    written: [],
-    expired: [],
-    isDown: false
-  }
+  const state: { written: RefusalCount[][]; isDown: boolean } = { written: [], isDown: false }
   const refusals = createRefusals({
     write: async (counts) => {
       if (state.isDown) throw new Error('postgres is away')
       state.written.push([...counts])
     },
-    expire: async (before) => state.expired.push(before.getTime()),
     log: createLogger({ service: 'test', level: 'silent' }),
     now: () => clock.now
   })
@@ -68,15 +63,6 @@ describe('refusals', () => {
     await refusals.flush()
     expect(state.written[0]?.length).toBeLessThan(1_000)
     expect(state.written[0]?.at(-1)).toMatchObject({ sourceSlug: 'crm' })
-  })
-
-  it('expire after 30 days, looked after once an hour', async () => {
-    const { clock, state, refusals } = world()
-    await refusals.flush()
-    await refusals.flush()
-    clock.now += 3_600_000
-    await refusals.flush()
-    expect(state.expired).toEqual([90_000, 90_000 + 3_600_000].map((at) => at - 30 * 24 * 3_600_000))
   })
 })
 

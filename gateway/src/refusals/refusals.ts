@@ -40,23 +40,18 @@ export interface Refusals {
 
 export interface RefusalsOptions {
   write: (counts: readonly RefusalCount[]) => Promise<unknown>
-  /** Deletes what is older; called once an hour. */
-  expire: (before: Date) => Promise<unknown>
   log: Logger
   now?: () => number
 }
 
 const EVERY_MS = 2_000
-const EXPIRE_EVERY_MS = 3_600_000
-const KEPT_MS = 30 * 24 * 3_600_000
 const MINUTE_MS = 60_000
 const MAX_WAITING = 4_000
 /** Of names that may not exist: whoever makes them up does not crowd out those that do. */
 const MAX_UNKNOWN_WAITING = 400
 
-export const createRefusals = ({ write, expire, log, now = Date.now }: RefusalsOptions): Refusals => {
+export const createRefusals = ({ write, log, now = Date.now }: RefusalsOptions): Refusals => {
   let waiting = new Map<string, RefusalCount>()
-  let expiredAt = -Infinity
   let timer: NodeJS.Timeout | undefined
 
   const add = (counts: Iterable<RefusalCount>): void => {
@@ -69,13 +64,11 @@ export const createRefusals = ({ write, expire, log, now = Date.now }: RefusalsO
   }
 
   const flush = async (): Promise<void> => {
+    if (waiting.size === 0) return
     const writing = waiting
     waiting = new Map()
     try {
-      if (writing.size > 0) await write([...writing.values()])
-      if (now() - expiredAt < EXPIRE_EVERY_MS) return
-      expiredAt = now()
-      await expire(new Date(now() - KEPT_MS))
+      await write([...writing.values()])
     } catch (thrown) {
       log.warn({ err: toError(thrown), rows: writing.size }, 'refusals could not be written')
       const newer = waiting

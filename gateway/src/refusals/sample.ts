@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { addressOf } from '../address.ts'
 import type { Refusal } from '../errors.ts'
 import '../request-facts.ts'
 import type { RefusalSample } from './refusals.ts'
@@ -24,14 +25,12 @@ const typeOf = (contentType: string): string => {
 }
 
 /** What is kept of a refused request: its facts and the shape of its body. */
-export const toSample = (
-  { id, ip, facts, headers, body }: FastifyRequest,
-  refusal: Refusal
-): RefusalSample => {
+export const toSample = (request: FastifyRequest, refusal: Refusal): RefusalSample => {
+  const { id, facts, headers, body } = request
   const contentType = headers['content-type']
   return {
     requestId: id,
-    address: ip,
+    address: addressOf(request),
     detail: refusal.message,
     ...(facts.authentication === undefined ? {} : { reason: facts.authentication }),
     ...(contentType === undefined ? {} : { contentType: typeOf(contentType) }),

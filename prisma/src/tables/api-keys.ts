@@ -1,5 +1,6 @@
 import type { Sql } from '../client.ts'
 import { LIST_LIMIT, present } from '../rows.ts'
+import { VALID_FIRST } from '../valid-first.ts'
 
 export interface ApiKeyRow {
   id: number
@@ -44,12 +45,12 @@ export const listApiKeys = async (
 
 export type KeyOfSource = Pick<ApiKeyRow, 'id' | 'digest' | 'notBefore' | 'expiresAt' | 'revokedAt'>
 
-/** Every key of a source, newest first: revoked and expired ones too, so that a refusal can say why. */
+/** The keys of a source, newest first; behind them the revoked ones, so that a refusal can say why. */
 export const keysOfSource = async (sql: Sql, sourceId: number): Promise<KeyOfSource[]> => {
   const rows = await sql.apiKey.findMany({
     where: { sourceId },
     select: { id: true, digest: true, notBefore: true, expiresAt: true, revokedAt: true },
-    orderBy: { id: 'desc' },
+    orderBy: VALID_FIRST,
     take: KEYS_PER_SOURCE
   })
   return rows.map((row) => present<KeyOfSource>(row))

@@ -51,11 +51,3 @@ export const listRefusals = async (
     WHERE true ${bySource} ${byCode} ${byTime}
     ORDER BY t.minute DESC, t.last_at DESC, t.source_id, t.code LIMIT ${limit}`
 }
-
-/** Deletes the oldest first, `limit` at a time, so that no statement is long. */
-export const expireRefusals = async (sql: Sql, before: Date, limit = 10_000): Promise<number> =>
-  sql.$executeRaw`
-    DELETE FROM refusals t USING (
-      SELECT source_id, code, minute FROM refusals WHERE minute < ${before} ORDER BY minute LIMIT ${limit}
-    ) AS old
-    WHERE t.source_id = old.source_id AND t.code = old.code AND t.minute = old.minute`

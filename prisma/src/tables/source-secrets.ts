@@ -1,5 +1,6 @@
 import type { Sql } from '../client.ts'
 import { LIST_LIMIT, present } from '../rows.ts'
+import { VALID_FIRST } from '../valid-first.ts'
 
 export interface SourceSecretRow {
   id: number
@@ -32,13 +33,13 @@ export const createSourceSecret = async (
   return created === undefined ? undefined : present<SourceSecretRow>(created)
 }
 
-/** Newest first, revoked and expired ones too, so that a refusal can say why. */
+/** Newest first, behind them the revoked ones, so that a refusal can say why. */
 export const secretsOfSource = async (
   sql: Sql,
   sourceId: number,
   limit = SECRETS_PER_SOURCE
 ): Promise<SourceSecretRow[]> => {
-  const rows = await sql.sourceSecret.findMany({ where: { sourceId }, orderBy: { id: 'desc' }, take: limit })
+  const rows = await sql.sourceSecret.findMany({ where: { sourceId }, orderBy: VALID_FIRST, take: limit })
   return rows.map((row) => present<SourceSecretRow>(row))
 }
 

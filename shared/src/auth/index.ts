@@ -1,5 +1,5 @@
 export type { ApiKeyAuth, BasicAuth, HmacAuth, ReapitAuth, StandardWebhooksAuth } from './settings.ts'
-export { PRESETS, type Challenge, type HmacRule, type Preset } from './presets.ts'
+export { isKnownToRetry, PRESETS, type Challenge, type HmacRule, type Preset } from './presets.ts'
 export { authProblem, resolveAuth, SCHEMES, type Resolution, type ResolvedAuth } from './problem.ts'
 export { generateSecret, hmacKeyBytes, publicKeyBytes, secretProblem, standardWebhooksKey } from './secret.ts'
 export { parseTemplate, type TemplatePart } from './template.ts'

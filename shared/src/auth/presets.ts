@@ -14,12 +14,14 @@ export interface Preset {
   rule: HmacRule
   /** The page of the vendor that says so. */
   documentation: string
+  /** It sends again what was answered 5xx, by itself and for hours: then an honest 503 is as good as our outbox. */
+  retries?: true
   challenge?: Challenge
 }
 
 /** Vendors whose signature is an HMAC, as data: a new one is a row here and a vector in the gateway's test of presets. */
 export const PRESETS = {
-  // X-GitHub-Delivery is not covered by the signature, so it is no id to know copies by.
+  // X-GitHub-Delivery is not covered by the signature, so it is no id to know copies by. It does not send again by itself.
   github: {
     documentation: 'https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries',
     rule: {
@@ -34,10 +36,12 @@ export const PRESETS = {
   // Nor is X-Shopify-Webhook-Id.
   shopify: {
     documentation: 'https://shopify.dev/docs/apps/build/webhooks/subscribe/https',
+    retries: true, // 8 times in 4 hours
     rule: { algorithm: 'sha256', encoding: 'base64', header: 'x-shopify-hmac-sha256', template: '{body}' }
   },
   stripe: {
     documentation: 'https://docs.stripe.com/webhooks/signature',
+    retries: true, // for three days
     rule: {
       algorithm: 'sha256',
       encoding: 'hex',
@@ -55,6 +59,7 @@ export const PRESETS = {
   'hubspot-v3': {
     documentation:
       'https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation',
+    retries: true, // 10 times in 24 hours
     rule: {
       algorithm: 'sha256',
       encoding: 'base64',
@@ -67,7 +72,7 @@ export const PRESETS = {
     }
   },
   slack: {
-    documentation: 'https://docs.slack.dev/authentication/verifying-requests-from-slack',
+    documentation: 'https://docs.slack.dev/authentication/verifying-requests-from-slack', // tries 3 times, too few
     rule: {
       algorithm: 'sha256',
       encoding: 'hex',
@@ -82,3 +87,11 @@ export const PRESETS = {
     challenge: { when: { type: 'url_verification' }, echo: 'challenge' }
   }
 } as const satisfies Readonly<Record<string, Preset>>
+
+/** Whether senders known by this scheme are vendors who send again by themselves for hours. */
+export const isKnownToRetry = (scheme: string): boolean => {
+  const preset: Preset | undefined = Object.hasOwn(PRESETS, scheme)
+    ? PRESETS[scheme as keyof typeof PRESETS]
+    : undefined
+  return preset?.retries === true
+}
