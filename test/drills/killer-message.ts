@@ -1,6 +1,6 @@
 import { listDeadLetters } from '@sluice/prisma/tables/dead-letters'
 import { flat } from '../support/workshop.ts'
-import { waitFor } from '../support/process.ts'
+import { run, waitFor, type Running as Process } from '../support/process.ts'
 import { runDrill, type Running } from './_drill.ts'
 import { createWorkerHouse, FAULT, SABOTAGE } from './_worker-house.ts'
 
@@ -27,11 +27,15 @@ const killerMessage = async (drill: Running): Promise<void> => {
   let crashes = 0
   const preload = [FAULT.deadlyRecord, ...(drill.isSabotaged ? [SABOTAGE.noQuarantine] : [])]
   for (let isOver = false; !isOver && crashes < ENOUGH;) {
-    const worker = await shop.startProcess({}, preload)
-    const crashed = worker.exit.then(() => 'crashed' as const)
-    const settled = waitFor('every record to be settled', isQuiet, { timeoutMs: 60_000, everyMs: 200 })
-    isOver = (await Promise.race([crashed, settled.then(() => 'settled' as const)])) === 'settled'
-    settled.catch(() => undefined) // the next worker's wait counts
+    const worker = startWorker(shop.env, preload)
+    drill.cleanup(() => worker.stop())
+    let end: Awaited<typeof worker.exit> | undefined
+    void worker.exit.then((how) => (end = how))
+    const isSettled = async (): Promise<boolean> => end !== undefined || (await isQuiet())
+    await waitFor('its death, or every record to be settled', isSettled, { timeoutMs: 60_000, everyMs: 200 })
+    isOver = end === undefined
+    if (end !== undefined && end.signal !== 'SIGKILL')
+      throw new Error(`it died of something else:\n${worker.output()}`)
     if (!isOver) crashes += 1
   }
   drill.injected(`a record that kills its process, among ${RECORDS} in hand: ${crashes} workers died over it`)
@@ -60,6 +64,19 @@ const killerMessage = async (drill: Running): Promise<void> => {
     left.join(', ')
   )
 }
+
+/** It may be dead before it could say that it has started: nobody waits for that. */
+const startWorker = (env: Record<string, string>, preload: readonly string[]): Process =>
+  run(
+    process.execPath,
+    [
+      ...preload.flatMap((module) => ['--import', module]),
+      '--import',
+      './shared/src/instrument.ts',
+      'worker/src/main.ts'
+    ],
+    { env }
+  )
 
 await runDrill({
   name: 'killer-message',
