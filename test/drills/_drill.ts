@@ -41,38 +41,68 @@ const HELP = `  --json <file>   write [{ name, injected, held: [{ what, ok, figu
 const EXIT_CODES = 'Exit code: 0 when everything held, 1 when something did not.'
 
 /** Runs a drill as a program: progress and findings on stdout, the exit code says whether everything held. */
-export const runDrill = async (drill: Drill): Promise<void> => {
-  const { sabotage, settings = {} } = drill
-  const { values } = parseArgs({
+export const runDrill = (drill: Drill): Promise<void> => runDrills(drill, [drill])
+
+/**
+ * Runs several drills of one kind as one program, or those that are named. Sabotaged, the program fails only when every
+ * one of them did: one that holds all the same would not notice.
+ */
+export const runDrills = async (
+  { name, about }: Pick<Drill, 'name' | 'about'>,
+  drills: readonly Drill[]
+): Promise<void> => {
+  const sabotages = drills.flatMap(({ sabotage }) => sabotage ?? [])
+  const settings = Object.assign({}, ...drills.map((drill) => drill.settings ?? {})) as Record<string, number>
+  const { values, positionals: parts }: { values: object; positionals: readonly string[] } = parseArgs({
+    allowPositionals: drills.length > 1,
     options: {
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
-      ...(sabotage === undefined ? {} : { sabotage: { type: 'boolean' } }),
-      ...Object.fromEntries(Object.keys(settings).map((name) => [name, { type: 'string' }] as const))
+      ...(sabotages.length === 0 ? {} : { sabotage: { type: 'boolean' } }),
+      ...Object.fromEntries(Object.keys(settings).map((option) => [option, { type: 'string' }] as const))
     }
   })
   const given = values as Record<string, string | boolean | undefined>
   if (given.help === true) {
-    console.log(helpOf(drill))
+    const sabotage = [...new Set(sabotages)].join(', ')
+    console.log(helpOf({ name, about, settings, ...(sabotage === '' ? {} : { sabotage }) }, drills))
     return
   }
   const chosen = Object.fromEntries(
-    Object.entries(settings).map(([name, usual]) => [name, Number(given[name] ?? usual)])
+    Object.entries(settings).map(([option, usual]) => [option, Number(given[option] ?? usual)])
   )
-  const wrong = Object.keys(chosen).find((name) => !((chosen[name] ?? 0) > 0))
+  const wrong = Object.keys(chosen).find((option) => !((chosen[option] ?? 0) > 0))
   if (wrong !== undefined) throw new Error(`--${wrong} must be a number above 0`)
+  const shortName = (drill: Drill): string => drill.name.slice(name.length + 1)
+  const unknown = parts.find((wanted) => drills.every((drill) => shortName(drill) !== wanted))
+  if (unknown !== undefined)
+    throw new Error(`${name} has no "${unknown}": ${drills.map(shortName).join(', ')}`)
 
-  const report = await reportOf(drill, chosen, given.sabotage === true)
-  if (typeof given.json === 'string') await writeReport(given.json, report)
-  process.exit(report.ok ? 0 : 1) // a drill that failed half-way may have left handles open
+  const isSabotaged = given.sabotage === true
+  const verdicts: boolean[] = []
+  for (const drill of drills) {
+    if (parts.length > 0 && !parts.includes(shortName(drill))) continue
+    const report = await reportOf(drill, chosen, isSabotaged)
+    if (typeof given.json === 'string') await writeReport(given.json, report)
+    verdicts.push(report.ok)
+  }
+  const isGood = isSabotaged ? verdicts.some(Boolean) : verdicts.every(Boolean)
+  process.exit(isGood ? 0 : 1) // a drill that failed half-way may have left handles open
 }
 
-const helpOf = ({ name, about, sabotage, settings = {} }: Drill): string => {
+const helpOf = (
+  { name, about, sabotage, settings = {} }: Omit<Drill, 'run'>,
+  drills: readonly Drill[]
+): string => {
   const lines = Object.entries(settings).map(
     ([setting, usual]) => `${`  --${setting} <n>`.padEnd(18)}${usual} unless told`
   )
   if (sabotage !== undefined) lines.push(`  --sabotage      ${sabotage}: the drill must fail`)
-  return `pnpm drill ${name}\n\n${about}\n\n${[...lines, HELP].join('\n')}\n${EXIT_CODES}\n`
+  const parts =
+    drills.length === 1
+      ? ''
+      : `${drills.map((drill) => `  ${drill.name.slice(name.length + 1).padEnd(14)}${drill.about}`).join('\n')}\n\n`
+  return `pnpm drill ${name}${parts === '' ? '' : ' [<part> …]'}\n\n${about}\n\n${parts}${[...lines, HELP].join('\n')}\n${EXIT_CODES}\n`
 }
 
 const reportOf = async (

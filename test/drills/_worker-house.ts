@@ -55,6 +55,7 @@ export const FAULT = {
   failpoint: new URL('../support/failpoint/index.ts', import.meta.url).pathname,
   buggyMapping: new URL('sabotage/buggy-mapping.ts', import.meta.url).pathname,
   deadlyRecord: new URL('sabotage/deadly-record.ts', import.meta.url).pathname,
+  watched: new URL('../support/failpoint/watched.ts', import.meta.url).pathname,
   stumble: new URL('sabotage/stumble.ts', import.meta.url).pathname
 } as const
 
@@ -62,6 +63,7 @@ export const SABOTAGE = {
   markEarly: new URL('sabotage/mark-early.ts', import.meta.url).pathname,
   noQuarantine: new URL('sabotage/no-quarantine.ts', import.meta.url).pathname,
   ackEarly: new URL('sabotage/ack-early.ts', import.meta.url).pathname,
+  exitAtOnce: new URL('sabotage/exit-at-once.ts', import.meta.url).pathname,
   decideByArrival: new URL('sabotage/decide-by-arrival.ts', import.meta.url).pathname,
   noCompareAndSet: new URL('sabotage/no-compare-and-set.ts', import.meta.url).pathname,
   noHold: new URL('sabotage/no-hold.ts', import.meta.url).pathname,

@@ -1,0 +1,38 @@
+/** What every drill writes about itself (`test/drills/_drill.ts`). */
+export interface DrillReport {
+  name: string
+  injected: string[]
+  held: { what: string; ok: boolean; figure: string }[]
+  ok: boolean
+}
+
+interface ReportArgs {
+  /** For the drills. */
+  args: readonly string[]
+  /** Where they report; absent when nobody asked and there is one drill only. */
+  file: string | undefined
+  /** Whether the report itself is to be printed: `--json` was given without a file. */
+  isPrinted: boolean
+}
+
+/** `--all` always ends with a table, so every drill reports, if need be into `spare`. Pure. */
+export const toReportArgs = (given: readonly string[], spare: string): ReportArgs => {
+  const at = given.indexOf('--json')
+  const next = at < 0 ? undefined : given[at + 1]
+  const named = next === undefined || next.startsWith('-') ? undefined : next
+  if (named !== undefined)
+    return { args: given, file: given.includes('--all') ? named : undefined, isPrinted: false }
+  if (at < 0 && !given.includes('--all')) return { args: given, file: undefined, isPrinted: false }
+  const others = given.filter((_, index) => index !== at)
+  return { args: [...others, '--json', spare], file: spare, isPrinted: at >= 0 }
+}
+
+/** One line a drill: whether it held, how much was checked, what was done to the house. */
+export const toTable = (reports: readonly DrillReport[]): string => {
+  const width = Math.max(5, ...reports.map(({ name }) => name.length))
+  const lines = reports.map(({ name, injected, held, ok }) => {
+    const sound = held.filter((finding) => finding.ok).length
+    return `${ok ? '✓' : '✗'} ${name.padEnd(width)}  ${`${sound}/${held.length}`.padStart(7)}  ${injected[0] ?? 'nothing was injected'}`
+  })
+  return [`  ${'drill'.padEnd(width)}  ${'held'.padStart(7)}  fault`, ...lines].join('\n')
+}

@@ -1,0 +1,88 @@
+import type { OutgoingMessage } from '@sluice/shared/envelope'
+import { createHistory } from '../support/histories.ts'
+import type { Running as Process } from '../support/process.ts'
+import type { PrivateRabbitOptions } from '../support/rabbit.ts'
+import { startLoad, type SteadyLoad } from '../support/steady-load.ts'
+import type { Drill, Running } from './_drill.ts'
+import { judge } from './_oracle.ts'
+import { createWorkerHouse, FAULT, SABOTAGE, type WorkerHouse } from './_worker-house.ts'
+
+/** One thing that can happen to workers under load. What must hold afterwards is the same for all: `_oracle.ts`. */
+export interface WorkerFault {
+  /** Short; the drill's name has the group's before it. */
+  name: string
+  about: string
+  /** What is switched off to see whether it would be missed, and by which module or sender. */
+  sabotage: { what: string; preload?: keyof typeof SABOTAGE; isCredulous?: boolean }
+  workers?: number
+  /** Messages a second. */
+  rate?: number
+  /** Few offers are contended. */
+  offers?: number
+  rabbit?: PrivateRabbitOptions
+  env?: Record<string, string>
+  settings?: Readonly<Record<string, number>>
+  /** Does it, in the middle of the load, and proves that it bit (`scene.bit`); may check more than the oracle does. */
+  inject: (scene: Scene) => Promise<void>
+}
+
+export interface Scene extends WorkerHouse {
+  drill: Running
+  load: SteadyLoad
+  /** All that were started. */
+  workers: Process[]
+  startWorker: () => Promise<Process>
+  /** What happened, and what shows that it did: without that the drill is over. */
+  bit: (what: string, proof: boolean) => void
+  /** Lines of all workers with this message. */
+  said: (message: string) => Record<string, unknown>[]
+}
+
+const FIRST = 300
+const SETTLE_MS = 60_000
+
+export const drillOf = (group: string, fault: WorkerFault): Drill => ({
+  name: `${group}-${fault.name}`,
+  about: fault.about,
+  sabotage: fault.sabotage.what,
+  settings: { seed: 1, ...fault.settings },
+  run: (drill) => run(fault, drill)
+})
+
+const run = async (fault: WorkerFault, drill: Running): Promise<void> => {
+  const { sabotage, workers: count = 2, rate = 200, offers = 150, env = {} } = fault
+  const isOff = drill.isSabotaged
+  const house = await createWorkerHouse(drill, { management: true, ...fault.rabbit })
+  const { shop, managementUrl } = house
+  const preload = [FAULT.stumble, FAULT.watched]
+  if (isOff && sabotage.preload !== undefined) preload.push(SABOTAGE[sabotage.preload])
+  const workers: Process[] = []
+  const startWorker = async (): Promise<Process> => {
+    const worker = await shop.startProcess(env, preload)
+    workers.push(worker)
+    return worker
+  }
+  await Promise.all(Array.from({ length: count }, startWorker))
+
+  const history = await createHistory(shop, { seed: drill.setting('seed'), offers })
+  const isCredulous = isOff && sabotage.isCredulous === true
+  const load = startLoad(shop.publisher, history.messages, { perSecond: rate, isCredulous })
+  const said = (message: string) =>
+    workers.flatMap((worker) => worker.lines()).filter(({ msg }) => msg === message)
+  const bit = (what: string, proof: boolean): void => {
+    if (!proof) throw new Error(`it did not bite: ${what}`)
+    drill.injected(what)
+  }
+  await load.reached(FIRST)
+  await fault.inject({ ...house, drill, load, workers, startWorker, bit, said })
+  await load.reached(load.confirmed.length + FIRST)
+  await load.end()
+
+  const confirmed: readonly OutgoingMessage[] = load.confirmed
+  const timeoutMs = isOff ? SETTLE_MS / 3 : SETTLE_MS
+  for (const { what, ok, figure } of await judge(
+    { shop, confirmed, told: history.told, workers, managementUrl },
+    timeoutMs
+  ))
+    drill.held(what, ok, figure)
+}

@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runDrills } from './_drill.ts'
+import { drillOf, type Scene, type WorkerFault } from './_worker-fault.ts'
+import { waitFor } from '../support/process.ts'
+
+/** Everything Postgres can do to workers while they work (research: faults 16 and 18). */
+
+const IMPATIENT = { what: 'an outage of Postgres costs an attempt', preload: 'noHold' } as const
+const RESUMED_WITHIN_MS = 10_000
+
+/** Only what was made to stumble on purpose has climbed, once. */
+const nothingClimbed = async ({ drill, count, said }: Scene): Promise<void> => {
+  const climbed = said('message failed, sent up the ladder').filter(({ code }) =>
+    String(code).startsWith('DB_')
+  )
+  drill.held('no record took the ladder because of Postgres', climbed.length === 0, climbed.length)
+  const dead = await count('FROM dead_letters')
+  drill.held('nothing is dead', dead === 0, dead)
+}
+
+const deliveredAgain = ({ drill, said }: Scene): void => {
+  const counts = said('delivered again').map(({ deliveryCount }) => Number(deliveryCount))
+  const most = Math.max(0, ...counts)
+  drill.held(
+    'delivery counts grew by at most one',
+    most <= 1,
+    `${counts.length} delivered again, at most ${most} times`
+  )
+}
+
+const faults: readonly WorkerFault[] = [
+  {
+    name: 'away',
+    about: 'Postgres is stopped under load for a minute, and started again',
+    sabotage: IMPATIENT,
+    settings: { seconds: 60 },
+    inject: async (scene) => {
+      const { drill, postgres, load, said, bit } = scene
+      await postgres.stop('immediate')
+      const before = load.confirmed.length
+      await sleep(drill.setting('seconds') * 1_000)
+      const held = said('dependency is away, holding deliveries').length
+      await postgres.start()
+      const backAt = performance.now()
+      const grown = load.confirmed.length - before
+      bit(`stopped for ${drill.setting('seconds')} s while ${grown} records were accepted`, grown > 0)
+      if (!drill.isSabotaged) {
+        drill.held('every worker held, once', held === scene.workers.length, held)
+        const isBack = (): boolean => said('dependency is back, going on').length >= scene.workers.length
+        await waitFor('the workers to go on', isBack, { everyMs: 20 }).catch(() => undefined)
+        const tookMs = Math.round(performance.now() - backAt)
+        drill.held('all went on within 10 s', isBack() && tookMs <= RESUMED_WITHIN_MS, `${tookMs} ms`)
+      }
+      await nothingClimbed(scene)
+      deliveredAgain(scene)
+    }
+  },
+  {
+    name: 'terminate',
+    about: 'somebody terminates the sessions of the workers, five times a second for 10 s',
+    sabotage: IMPATIENT,
+    inject: async (scene) => {
+      let terminated = 0
+      for (let time = 0; time < 50; time += 1) {
+        terminated += await scene.count(
+          `FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name LIKE 'sluice-worker%') AS gone`
+        )
+        await sleep(200)
+      }
+      scene.bit(`${terminated} sessions terminated`, terminated > 0)
+      await nothingClimbed(scene)
+    }
+  },
+  {
+    name: 'deadlock',
+    about: 'four workers write the same few offers, all at once',
+    sabotage: { what: 'rows are locked in whatever order', preload: 'noLockOrder' },
+    workers: 4,
+    rate: 400,
+    offers: 40,
+    inject: async (scene) => {
+      await scene.load.reached(3_000)
+      const [row] = await scene.shop.query<{ deadlocks: number }>(
+        `SELECT deadlocks::int AS deadlocks FROM pg_stat_database WHERE datname = current_database()`
+      )
+      const meetings = await scene.count('FROM offers WHERE row_version > 10')
+      scene.bit(`${meetings} offers were written more than ten times each by four workers`, meetings > 20)
+      scene.drill.held('Postgres saw no deadlock', row?.deadlocks === 0, row?.deadlocks ?? 'unknown')
+    }
+  }
+]
+
+await runDrills(
+  { name: 'worker-postgres', about: 'workers under load while Postgres goes away, terminates and locks' },
+  faults.map((fault) => drillOf('worker-postgres', fault))
+)
