@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { findOffer } from '@sluice/prisma/tables/offers'
-import { waitFor } from './support/process.ts'
+import { run, waitFor } from './support/process.ts'
 import { createWorkshop, flat, type Workshop } from './support/workshop.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
@@ -55,4 +55,32 @@ test('a record that alone is too much for Postgres takes the ladder; its neighbo
     revision: 2,
     content: { listPrice: { amount: '5000' } }
   })
+})
+
+test('a second signal ends a worker that cannot finish what it has in hand; the next one does', async () => {
+  const shop = await createWorkshop()
+  cleanups.push(shop.remove)
+  // Not one of the shop's own: those must end with 0.
+  const worker = run(process.execPath, ['worker/src/main.ts'], { env: shop.env })
+  cleanups.push(() => worker.stop(1_000))
+  await shop.send(shop.hook('u.0', flat('u1'), 1))
+  await shop.waitForOutcomes('u.0')
+  const unlock = await lockOffer(shop, 'u1')
+  await shop.send(shop.hook('u.1', flat('u1', 5_000), 10))
+  await waitFor('the worker to stand at the lock', async () => {
+    const waiting = await shop.query(
+      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+    )
+    return waiting.length > 0
+  })
+
+  worker.signal('SIGTERM')
+  await waitFor('it to begin to stop', () => worker.lines().some(({ msg }) => msg === 'stopping'))
+  worker.signal('SIGTERM')
+  expect(await worker.exit).toEqual({ code: 1, signal: null })
+  expect(worker.lines().some(({ msg }) => msg === 'second signal, leaving at once')).toBe(true)
+
+  await unlock()
+  await shop.startWorker()
+  expect((await shop.waitForOutcomes('u.1'))['u.1']).toBe('updated')
 })

@@ -1,9 +1,10 @@
-import type { OutgoingMessage } from '@sluice/shared/envelope'
+import { fromMessage, type OutgoingMessage } from '@sluice/shared/envelope'
 import type { History } from '../support/histories.ts'
 import { type Failpoint } from '../support/failpoint/die.ts'
 import type { Workshop } from '../support/workshop.ts'
 import { judge, type Finding } from './_oracle.ts'
 import { FAULT } from './_worker-house.ts'
+import { stumblesOver } from './sabotage/_stumbling-message.ts'
 
 /** A worker that dies at one place, and the next one, which finds what it left. */
 export interface Death {
@@ -23,7 +24,9 @@ const TIMEOUT_MS = 30_000
 export const dieAndRecover = async (place: Failpoint, at: Death): Promise<Finding[]> => {
   const { shop, history, confirmed, managementUrl, preload = [] } = at
   const modules = [FAULT.failpoint, FAULT.stumble, ...preload]
-  const told = Array.from({ length: MESSAGES }, () => history.messages.next().value)
+  const told: OutgoingMessage[] = []
+  const someStumble = (): boolean => told.some((message) => stumblesOver(fromMessage(message).recordHash))
+  while (told.length < MESSAGES || !someStumble()) told.push(history.messages.next().value)
   const [first] = told
   if (first === undefined) throw new Error('the history is at its end')
   const unreadable = { ...first, properties: { ...first.properties, messageId: place, type: 'nonsense' } }

@@ -1,13 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { applyTopology } from '@sluice/shared/broker'
 import { createLogger } from '@sluice/shared/log'
 import { runDrills } from './_drill.ts'
 import { drillOf, type Scene, type WorkerFault } from './_worker-fault.ts'
 import { waitFor } from '../support/process.ts'
 
-/** Everything RabbitMQ can do to workers while they work (research: faults 1 to 8, 11, 12). */
+/** Everything RabbitMQ can do to workers while they work (research: faults 1, 2, 5, 7). */
 
-const ABOUT = 'workers under load while RabbitMQ dies, hangs, resets, closes and refuses'
+const ABOUT = 'workers under load while RabbitMQ dies, restarts, closes and cancels'
 
 /** A worker that lost its connection and never came back would pass for one that had nothing to do. */
 const DEAF = { what: 'a connection that is lost stays lost', preload: 'noReconnect' } as const
@@ -67,26 +66,6 @@ const faults: readonly WorkerFault[] = [
     }
   },
   {
-    name: 'freeze',
-    about: 'RabbitMQ stands still with SIGSTOP for 25 s: longer than heartbeats allow',
-    sabotage: DEAF,
-    inject: async (scene) => {
-      await scene.rabbit.freeze()
-      await sleep(25_000)
-      await scene.rabbit.thaw()
-      const lost = await waitFor('the workers to notice', () => {
-        const lines = scene.said('broker connection lost')
-        return lines.length > 0 && lines
-      })
-      scene.bit(
-        `frozen for 25 s, ${scene.load.repeated} publishes without a confirm`,
-        scene.load.repeated > 0
-      )
-      scene.drill.say(`${lost.length} connections given up by workers`)
-      await consumersAreBack(scene)
-    }
-  },
-  {
     name: 'close',
     about: 'an operator closes every connection of the workers, three times',
     sabotage: DEAF,
@@ -117,22 +96,6 @@ const faults: readonly WorkerFault[] = [
       bit('the quarantine was deleted under its consumers', true)
       await load.reached(load.confirmed.length + 200)
       await consumersAreBack(scene)
-    }
-  },
-  {
-    name: 'reject',
-    about: 'the ladder refuses copies (its queue is full) for 10 s',
-    sabotage: {
-      what: 'messages are acknowledged before their copy is confirmed',
-      preload: 'copyUnconfirmed'
-    },
-    inject: async ({ shop, rabbit, said, bit }) => {
-      const pattern = `^${shop.broker.namespace}\\.retry\\.5s`
-      await rabbit.control('set_policy', 'full', pattern, '{"max-length":1}', '--apply-to', 'queues')
-      await waitFor('a copy to be refused', () => said('copy not confirmed, trying again').length > 0)
-      await sleep(10_000)
-      await rabbit.control('clear_policy', 'full')
-      bit(`${said('copy not confirmed, trying again').length} copies refused`, true)
     }
   }
 ]

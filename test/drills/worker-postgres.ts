@@ -85,7 +85,10 @@ const faults: readonly WorkerFault[] = [
         `SELECT deadlocks::int AS deadlocks FROM pg_stat_database WHERE datname = current_database()`
       )
       const meetings = await scene.count('FROM offers WHERE row_version > 10')
-      scene.bit(`${meetings} offers were written more than ten times each by four workers`, meetings > 20)
+      scene.bit(
+        `${meetings} offers were written more than ten times each by four workers`,
+        scene.drill.isSabotaged || meetings > 20
+      )
       scene.drill.held('Postgres saw no deadlock', row?.deadlocks === 0, row?.deadlocks ?? 'unknown')
     }
   }
