@@ -48,7 +48,7 @@ const hmac = (scheme: string, more: Record<string, unknown> = {}): Door => ({
 
 const DOORS: Readonly<Record<string, Door>> = {
   'api-key': { auth: { scheme: 'api-key' } },
-  basic: { auth: { scheme: 'basic' }, secret: `crm:${SECRET}`, env: { PASSWORD: SECRET } },
+  basic: { auth: { scheme: 'basic' }, secret: `crm:${SECRET}`, env: { LOGIN: `crm:${SECRET}` } },
   'standard-webhooks-v1': { auth: { scheme: 'standard-webhooks' }, secret: whsec, env: { SECRET: whsec } },
   'standard-webhooks-v1a': {
     auth: { scheme: 'standard-webhooks' },

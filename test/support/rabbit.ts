@@ -38,7 +38,7 @@ export interface PrivateRabbitOptions {
 }
 
 const BIN_FOLDERS = ['/usr/lib/rabbitmq/bin', '/opt/rabbitmq/sbin', '/opt/homebrew/sbin', '/usr/local/sbin']
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 45_000
 
 /** Where the server's own scripts are; `TEST_RABBITMQ_BIN` names another installation. */
 const binFolder =
@@ -48,14 +48,19 @@ const binFolder =
 export const noPrivateRabbit: string | undefined =
   binFolder === undefined ? 'no RabbitMQ server is installed on this machine' : undefined
 
-/** Starts one; everything it writes is in a folder of its own, and it cannot outlive this process. */
-export const startPrivateRabbit = async ({
-  management = false,
-  config = [],
-  advancedConfig = '[].'
-}: PrivateRabbitOptions = {}): Promise<PrivateRabbit> => {
+/**
+ * Starts one; everything it writes is in a folder of its own, and it cannot outlive this process. Should it not come up,
+ * another is started on other ports: between our look and its bind, somebody else may have taken one.
+ */
+export const startPrivateRabbit = async (options: PrivateRabbitOptions = {}): Promise<PrivateRabbit> => {
   if (binFolder === undefined) throw new Error(noPrivateRabbit)
-  const bin = binFolder
+  return startOnce(binFolder, options).catch(() => startOnce(binFolder, options))
+}
+
+const startOnce = async (
+  bin: string,
+  { management = false, config = [], advancedConfig = '[].' }: PrivateRabbitOptions
+): Promise<PrivateRabbit> => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-rabbit-'))
   const [port, distributionPort, managementPort] = [await freePort(), await freePort(), await freePort()]
   const pidFile = join(folder, 'pid')
@@ -130,7 +135,18 @@ export const startPrivateRabbit = async ({
   const control = (...args: string[]): Promise<string> =>
     runToEnd(join(bin, 'rabbitmqctl'), ['--quiet', ...args], { env })
 
-  await start()
+  const remove = async (): Promise<void> => {
+    await kill()
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  try {
+    await start()
+  } catch (cause) {
+    const said = await readFile(join(folder, 'log', 'console.log'), 'utf8')
+    await remove()
+    throw new Error(`the private RabbitMQ did not start; it said: ${said.slice(-2_000)}`, { cause })
+  }
   return {
     url,
     port,
@@ -147,10 +163,7 @@ export const startPrivateRabbit = async ({
     setMemoryAlarm: async (raised) =>
       void (await control('set_vm_memory_high_watermark', raised ? '0.00001' : '0.9')),
     control,
-    remove: async () => {
-      await kill()
-      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
-    }
+    remove
   }
 }
 

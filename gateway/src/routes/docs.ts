@@ -70,7 +70,9 @@ export const registerDocs = async (app: FastifyInstance): Promise<void> => {
 
 const INTRODUCTION = `Send offers as they change; each is stored durably before you get your answer.
 
-- **One key a source.** Send it in \`X-API-Key\`, or as \`Authorization: Bearer\`.
-- **202 means stored**, confirmed by the broker. Anything else means: not stored, and the same request may be sent again.
+- **Every source knows its senders by one scheme**: an API key in \`X-API-Key\` or as \`Authorization: Bearer\`, a password, or a
+  signature over the body. Which one it is, you were told with your address.
+- **202 means durable**; 200 with \`duplicate\` means that it has been accepted before. After 503 and 429, send the same request
+  again when \`Retry-After\` is over; what may have arrived already is not applied twice. Any other 4xx is yours to mend first.
 - **Order does not matter, repeats are harmless.** What counts is when each fact was true: say so in the record.
 - **Errors** are problem+json (RFC 9457) with a stable \`code\` and a \`requestId\` you can quote to us.`
