@@ -239,10 +239,14 @@ describe('a dead letter', () => {
     await insertDeadLetters(sql, [letter()])
     await insertDeadLetters(sql, [letter()])
     expect(await openLetters()).toHaveLength(1)
+    // Both deaths of a message whose worker was killed in between, in one batch.
+    const twice = letter({ messageId: `${source.slug}.twice` })
+    await insertDeadLetters(sql, [twice, twice])
+    expect(await openLetters()).toHaveLength(2)
     await insertDeadLetters(sql, [letter({ body: Buffer.from('{}') })])
     const { messageId: _, ...unnamed } = letter({ faultCode: 'ENVELOPE_INVALID' })
     await insertDeadLetters(sql, [unnamed])
-    expect(await openLetters()).toHaveLength(3)
+    expect(await openLetters()).toHaveLength(4)
     expect(await listDeadLetters(sql, { source: source.slug, faultCode: 'ENVELOPE_INVALID' })).toHaveLength(1)
   })
 

@@ -1,6 +1,7 @@
 import { chown, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { codeOf } from '@sluice/shared/errors'
 import { freePort, runToEnd } from './process.ts'
 
 /** A PostgreSQL of the test's own, on a private port: only what we started may be stopped or killed. */
@@ -53,7 +54,7 @@ export const startPrivatePostgres = async (
     const server = Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0])
     process.kill(server, signal)
     const children = await runToEnd('ps', ['-o', 'pid=', '--ppid', String(server)])
-    for (const pid of children.trim().split(/\s+/)) process.kill(Number(pid), signal)
+    for (const pid of children.trim().split(/\s+/)) signalIfAlive(Number(pid), signal)
   }
 
   await start()
@@ -87,4 +88,13 @@ const postgresUser = async (): Promise<{ uid?: number; gid?: number }> => {
     runToEnd('id', ['-g', 'postgres'])
   ])
   return { uid: Number(uid), gid: Number(gid) }
+}
+
+/** A session that has ended since it was listed needs no signal. */
+const signalIfAlive = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal)
+  } catch (thrown) {
+    if (codeOf(thrown) !== 'ESRCH') throw thrown
+  }
 }

@@ -30,7 +30,7 @@ export interface DeadLetterRow extends Omit<NewDeadLetter, 'body'> {
 }
 
 /**
- * Idempotent: a letter that lies here open already, same message and same body, is not added again. One that is being
+ * Idempotent: a letter that lies here open already, or comes twice at once, same message and same body, is added once. One that is being
  * replayed just now is waited for: should the replay be marked, what comes here is its next death, and is kept.
  */
 export const insertDeadLetters = async (sql: Sql, rows: readonly NewDeadLetter[]): Promise<void> => {
@@ -42,7 +42,8 @@ export const insertDeadLetters = async (sql: Sql, rows: readonly NewDeadLetter[]
   }))
   await sql.$executeRaw`
     WITH incoming AS MATERIALIZED (
-      SELECT index, "messageId" AS message_id, source, "externalId" AS external_id, lane,
+      SELECT DISTINCT ON (coalesce("messageId", index::text), body)
+             index, "messageId" AS message_id, source, "externalId" AS external_id, lane,
              "routingKey" AS routing_key, properties, headers, decode(body, 'base64') AS body,
              "faultClass" AS fault_class, "faultCode" AS fault_code, "faultMessage" AS fault_message, attempts,
              "firstSeenAt" AS first_seen_at
@@ -51,6 +52,7 @@ export const insertDeadLetters = async (sql: Sql, rows: readonly NewDeadLetter[]
         properties jsonb, headers jsonb, body text, "faultClass" text, "faultCode" text, "faultMessage" text,
         attempts int, "firstSeenAt" timestamptz
       )
+      ORDER BY coalesce("messageId", index::text), body, index
     ), lying AS MATERIALIZED (
       SELECT i.index FROM incoming i JOIN dead_letters d ON d.message_id = i.message_id AND d.body = i.body
       WHERE ${OPEN}
