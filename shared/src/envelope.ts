@@ -146,7 +146,8 @@ export const fromMessage = (message: IncomingMessage): Envelope => {
   if (type !== 'record' && type !== 'vanished') throw invalid('property type must be "record" or "vanished"')
   if (!headersValidator.Check(headers)) {
     const [problem] = headersValidator.Errors(headers)
-    throw invalid(`header ${problem?.instancePath.slice(1) || ''} ${problem?.message ?? 'is invalid'}`)
+    const name = problem?.instancePath.slice(1) ?? ''
+    throw invalid(`${name === '' ? 'the headers' : `header ${name}`} ${problem?.message ?? 'are invalid'}`)
   }
   if (!isExternalId(headers['external-id'])) {
     throw invalid('header external-id is blank or holds a control character')
