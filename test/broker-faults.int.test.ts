@@ -7,6 +7,7 @@ import {
   type Consumer,
   type Delivery,
   type Publisher,
+  type PublisherOptions,
   type Session
 } from '@sluice/shared/broker'
 import { createLogger } from '@sluice/shared/log'
@@ -39,9 +40,11 @@ describe.skipIf(noPrivateRabbit !== undefined)('a broker that fails', () => {
     return session
   }
 
-  const openPublisher = (): { publisher: Publisher; session: Session } => {
+  const openPublisher = (
+    options: Partial<PublisherOptions> = {}
+  ): { publisher: Publisher; session: Session } => {
     const session = openSession('test.publish')
-    const publisher = createPublisher(session, { log, confirmTimeoutMs: 1_000 })
+    const publisher = createPublisher(session, { log, confirmTimeoutMs: 1_000, ...options })
     session.start()
     return { publisher, session }
   }
@@ -121,6 +124,46 @@ describe.skipIf(noPrivateRabbit !== undefined)('a broker that fails', () => {
     }
     await waitFor('all that was sent', () => seen.length === 4)
     expect(seen).toEqual(['before', 'before', 'unknown', 'after'])
+  })
+
+  test('a queue that is no longer full takes messages again, also when its limit is gone with the policy', async () => {
+    const { webhook } = broker.topology.queues
+    const { publisher, session } = openPublisher({ renewAfterMs: 300 })
+    await publisher.publish(broker.message('first'), { wait: true })
+    const neighbour = await broker.addQueue('neighbour')
+    await broker.bind(neighbour, broker.topology.exchanges.records, 'beside.#')
+    const outcomeOf = (id: string, routingKey?: string): Promise<string> =>
+      publisher.publish(broker.message(id, routingKey)).then(
+        () => 'taken',
+        (thrown: unknown) => (thrown instanceof PublishError ? thrown.code : String(thrown))
+      )
+
+    await rabbit.control('set_policy', 'full', webhook, '{"max-length": 1}', '--apply-to', 'queues')
+    try {
+      await waitFor('a refusal', async () => (await outcomeOf('fill')) === 'PUBLISH_NACKED', { everyMs: 1 })
+      const besides = new Set<string>()
+      const until = performance.now() + 1_000 // three channels long
+      while (performance.now() < until) {
+        const [refused, ...others] = await Promise.all([
+          outcomeOf('refused'),
+          outcomeOf('beside', 'beside.a'),
+          outcomeOf('beside', 'beside.b')
+        ])
+        expect(refused).toBe('PUBLISH_NACKED')
+        for (const other of others) besides.add(other)
+      }
+      expect([...besides]).toEqual(['taken']) // no new channel costs what another queue takes an answer
+    } finally {
+      await rabbit.control('clear_policy', 'full')
+    }
+    await waitFor('the queue to take messages', async () => (await outcomeOf('again')) === 'taken', {
+      timeoutMs: 3_000
+    })
+    const channels = async (): Promise<number> =>
+      (await rabbit.control('list_channels', 'confirm')).split('\n').filter((line) => line === 'true').length
+    await waitFor('the channels before to be closed', async () => (await channels()) === 1)
+    expect(session.state).toBe('up')
+    await broker.deleteQueue(neighbour)
   })
 
   test('a connection closed by an operator comes back with exactly one consumer, however it is pulled', async () => {

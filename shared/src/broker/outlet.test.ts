@@ -16,6 +16,8 @@ const outlet = (...returned: OutgoingMessage[]): Outlet => {
     unanswered: 0,
     bytes: 0,
     isWritable: true,
+    openedAt: 0,
+    isRetiring: false,
     returned: new Map()
   }
   for (const { exchange, routingKey, properties } of returned) {

@@ -1,4 +1,4 @@
-import type { ConfirmChannel, Message } from 'amqplib'
+import type { ChannelModel, ConfirmChannel, Message } from 'amqplib'
 import type { OutgoingMessage } from '../envelope.ts'
 import { toError } from '../errors.ts'
 import { PublishError, unknownOutcome } from './publish-error.ts'
@@ -9,8 +9,49 @@ export interface Outlet {
   unanswered: number
   bytes: number
   isWritable: boolean
+  /** Of `performance.now()`. */
+  openedAt: number
+  /** Another one has taken its place, or is about to: it only waits for its answers. */
+  isRetiring: boolean
   /** Returned messages whose confirm, which follows at once, is still to come; by `identityOf`. */
   returned: Map<string, number>
+}
+
+/** What happens to an outlet that is open. */
+export interface OutletEvents {
+  /** There is room in the channel's buffer again. */
+  onRoom: () => void
+  onClosed: (outlet: Outlet) => void
+  /** Gives the connection up: a channel that is not retiring was closed, or broke. */
+  recycle: (cause: Error) => void
+}
+
+export const openOutlet = async (
+  connection: ChannelModel,
+  { onRoom, onClosed, recycle }: OutletEvents
+): Promise<Outlet> => {
+  const channel = await connection.createConfirmChannel()
+  const opened: Outlet = {
+    channel,
+    unanswered: 0,
+    bytes: 0,
+    isWritable: true,
+    openedAt: performance.now(),
+    isRetiring: false,
+    returned: new Map()
+  }
+  channel.on('error', recycle)
+  channel.on('handler-error', recycle)
+  channel.on('close', () => {
+    onClosed(opened)
+    if (!opened.isRetiring) recycle(new Error('the publishing channel was closed'))
+  })
+  channel.on('return', (message) => countReturn(opened, message))
+  channel.on('drain', () => {
+    opened.isWritable = true
+    onRoom()
+  })
+  return opened
 }
 
 /** A return comes before the confirm of the same message, and only the confirm settles it. */

@@ -2,10 +2,11 @@ import type { ChannelModel } from 'amqplib'
 import type { OutgoingMessage } from '../envelope.ts'
 import { toError } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { countReturn, problemOf, type Outlet } from './outlet.ts'
+import { openOutlet, problemOf, type Outlet } from './outlet.ts'
 import { notSent, unknownOutcome, type PublishError } from './publish-error.ts'
 import { publishOn } from './raw-publish.ts'
 import type { Session } from './session.ts'
+import { createWatch } from './watch.ts'
 
 export type PublisherStatus = 'ready' | 'saturated' | 'blocked' | 'down'
 
@@ -43,11 +44,19 @@ export interface PublisherOptions {
   confirmTimeoutMs?: number
   /** Callers with `wait` that may stand in line. */
   maxWaiting?: number
+  /** A channel on which a queue refuses is replaced once it is this old. */
+  renewAfterMs?: number
 }
 
 const DEFAULT_WINDOW = 1_000
 const DEFAULT_CONFIRM_TIMEOUT_MS = 5_000
 const DEFAULT_MAX_WAITING = 2_000
+/**
+ * A full quorum queue tells every publishing channel once that it is full and once that it has room; in between the
+ * channel refuses by itself. When it is the limit that goes, with its policy, RabbitMQ 3 tells nobody and the channel
+ * refuses for ever (rabbitmq-server#12206). A new channel asks the queue.
+ */
+const DEFAULT_RENEW_AFTER_MS = 10_000
 /** amqplib buffers by count, not size: this keeps a window of megabyte records from filling memory. */
 const WINDOW_BYTES = 16 * 1024 * 1024
 
@@ -72,12 +81,15 @@ export const createPublisher = (
     log,
     window = DEFAULT_WINDOW,
     confirmTimeoutMs = DEFAULT_CONFIRM_TIMEOUT_MS,
-    maxWaiting = DEFAULT_MAX_WAITING
+    maxWaiting = DEFAULT_MAX_WAITING,
+    renewAfterMs = DEFAULT_RENEW_AFTER_MS
   }: PublisherOptions
 ): Publisher => {
   const line: Waiter[] = []
-  const watchers = new Set<() => void>()
+  const watch = createWatch()
   let outlet: Outlet | undefined
+  /** Puts a new channel on the connection in place of this one; undefined without a connection. */
+  let renew: ((refused: Outlet) => void) | undefined
   let isBlocked = false
   let outstanding = 0
   let hasEnded = false
@@ -101,23 +113,17 @@ export const createPublisher = (
       const first = line.shift()
       if (first?.start() === false) line.unshift(first)
     }
-    for (const watcher of watchers) watcher()
+    watch.look()
   }
 
   const open = async (connection: ChannelModel, recycle: (cause: Error) => void): Promise<void> => {
-    const channel = await connection.createConfirmChannel()
-    const opened: Outlet = { channel, unanswered: 0, bytes: 0, isWritable: true, returned: new Map() }
-    channel.on('error', recycle)
-    channel.on('handler-error', recycle)
-    channel.on('close', () => {
-      close(opened)
-      recycle(new Error('the publishing channel was closed'))
-    })
-    channel.on('return', (message) => countReturn(opened, message))
-    channel.on('drain', () => {
-      opened.isWritable = true
-      changed()
-    })
+    const openNext = (): Promise<Outlet> =>
+      openOutlet(connection, { onRoom: changed, onClosed: close, recycle })
+    renew = (refused) => {
+      refused.isRetiring = true
+      openNext().then((next) => replace(refused, next), recycle)
+    }
+    const opened = await openNext()
     isBlocked = false
     outlet = opened
     changed()
@@ -126,6 +132,25 @@ export const createPublisher = (
   const close = (closed: Outlet): void => {
     if (outlet === closed) outlet = undefined
     changed()
+  }
+
+  /** The next messages go to the new channel; the old one is closed when all of its own are answered, or late. */
+  const replace = (old: Outlet, next: Outlet): void => {
+    if (renew === undefined) return // the connection was lost meanwhile, and both with it
+    outlet = next
+    changed()
+    void watch
+      .until(() => old.unanswered === 0, confirmTimeoutMs)
+      .then(() => old.channel.close())
+      .catch(() => undefined) // closed already
+  }
+
+  /** What a queue has told a channel is believed for a while, then asked anew. */
+  const doubt = (refused: Outlet): void => {
+    const isYoung = performance.now() - refused.openedAt < renewAfterMs
+    if (isYoung || refused.isRetiring || outlet !== refused) return
+    log.info('a queue refuses, asking it on a new channel')
+    renew?.(refused)
   }
 
   /** Hands a message to the channel; undefined when the channel turns out to be closed. */
@@ -150,6 +175,7 @@ export const createPublisher = (
       const problem = problemOf(error, message, at)
       // Its callbacks come before its own `close` event: nobody else may be sent into a closed channel.
       if (problem?.sent && outlet === at) outlet = undefined
+      if (problem?.code === 'PUBLISH_NACKED') doubt(at)
       if (problem === undefined) answer.resolve()
       else answer.reject(problem)
       changed()
@@ -205,23 +231,6 @@ export const createPublisher = (
       changed()
     })
 
-  /** Whether the condition holds, now or within the time. */
-  const until = (condition: () => boolean, timeoutMs: number): Promise<boolean> => {
-    if (condition()) return Promise.resolve(true)
-    return new Promise((resolve) => {
-      const settle = (held: boolean): void => {
-        clearTimeout(timer)
-        watchers.delete(watcher)
-        resolve(held)
-      }
-      const watcher = (): void => {
-        if (condition()) settle(true)
-      }
-      const timer = setTimeout(() => settle(false), timeoutMs)
-      watchers.add(watcher)
-    })
-  }
-
   session.attach({
     role: 'publish',
     open,
@@ -230,6 +239,7 @@ export const createPublisher = (
       changed()
     },
     onDown: () => {
+      renew = undefined
       if (outlet !== undefined) close(outlet)
     },
     onEnd: () => {
@@ -256,9 +266,9 @@ export const createPublisher = (
     get status() {
       return statusNow()
     },
-    whenReady: (timeoutMs) => until(() => statusNow() === 'ready', timeoutMs),
+    whenReady: (timeoutMs) => watch.until(() => statusNow() === 'ready', timeoutMs),
     drain: async (timeoutMs) => {
-      const isDone = await until(() => outstanding + line.length === 0, timeoutMs)
+      const isDone = await watch.until(() => outstanding + line.length === 0, timeoutMs)
       const left = outstanding + line.length
       if (!isDone) log.warn({ left }, 'confirms did not come in time')
       return left
