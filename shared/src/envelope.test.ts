@@ -172,6 +172,11 @@ describe('unreadable', () => {
     expect(() => recordOf(envelope)).toThrow(EnvelopeError)
   })
 
+  test('a body that is not UTF-8 is one, too: nothing is put in the place of its bytes', () => {
+    const envelope = fromMessage({ ...incoming(example), body: Buffer.from('{"city":"Málaga"}', 'latin1') })
+    expect(() => recordOf(envelope)).toThrow(/the body is not UTF-8/)
+  })
+
   test('any headers at all give an envelope or an EnvelopeError', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.jsonValue(), (headers, messageId) => {

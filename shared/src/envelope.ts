@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createHash, hash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -177,9 +178,10 @@ export const fromMessage = (message: IncomingMessage): Envelope => {
 
 /**
  * The record of an envelope. A number of more digits than a double holds is the text it was written as (`parseJson`).
- * @throws EnvelopeError `ENVELOPE_INVALID` when the body is not JSON.
+ * @throws EnvelopeError `ENVELOPE_INVALID` when the body is not JSON, or not UTF-8.
  */
 export const recordOf = (envelope: Envelope): unknown => {
+  if (!isUtf8(envelope.body)) throw invalid('the body is not UTF-8')
   try {
     return parseJson(envelope.body.toString('utf8'))
   } catch (cause) {
