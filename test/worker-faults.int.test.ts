@@ -12,7 +12,7 @@ import { startPrivatePostgres, type PrivatePostgres } from './support/postgres.t
 import { freePort, waitFor, type Running } from './support/process.ts'
 import { startSentrySink } from './support/sentry.ts'
 import { services } from './support/services.ts'
-import { createWorkshop, flat, sumOf, type Workshop } from './support/workshop.ts'
+import { createWorkshop, flat, healthOf, sumOf, type Workshop } from './support/workshop.ts'
 
 const log = createLogger({ service: 'test', level: 'silent' })
 const cleanups: (() => Promise<void>)[] = []
@@ -42,10 +42,6 @@ const allCreated = (shop: Workshop, count: number): Promise<unknown> =>
   waitFor(`${count} offers`, async () => (await created(shop)) === count, { timeoutMs: 45_000, everyMs: 200 })
 const saying = (process: Running, message: string): number =>
   process.lines().filter(({ msg }) => msg === message).length
-const health = async (process: Running, path: string): Promise<number> => {
-  const port = process.lines().find(({ healthPort }) => typeof healthPort === 'number')?.['healthPort']
-  return (await fetch(`http://127.0.0.1:${String(port)}${path}`)).status
-}
 
 /** Counts the statements that reach Postgres. */
 const counting = (db: Db): { db: Db; count: () => number } => {
@@ -108,8 +104,8 @@ describe('Postgres', () => {
     await postgres.stop('immediate')
     await shop.send(...sent.slice(1_000))
     await waitFor('the worker to hold', () => saying(worker, 'dependency is away, holding deliveries') > 0)
-    expect(await health(worker, '/readyz')).toBe(503)
-    expect(await health(worker, '/livez')).toBe(200)
+    expect(await healthOf(worker, '/readyz')).toBe(503)
+    expect(await healthOf(worker, '/livez')).toBe(200)
 
     await postgres.start()
     const backAt = performance.now()
@@ -118,7 +114,7 @@ describe('Postgres', () => {
     await allCreated(shop, 2_000)
     expect(saying(worker, 'dependency is away, holding deliveries')).toBe(1)
     expect(sumOf('held', worker)).toBeGreaterThan(0)
-    expect(await health(worker, '/readyz')).toBe(200)
+    expect(await healthOf(worker, '/readyz')).toBe(200)
     expect(sumOf('retried', worker) + sumOf('dead', worker)).toBe(0)
   })
 

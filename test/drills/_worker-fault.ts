@@ -14,6 +14,10 @@ export interface WorkerFault {
   about: string
   /** What is switched off to see whether it would be missed, and by which module or sender. */
   sabotage: { what: string; preload?: keyof typeof SABOTAGE; isCredulous?: boolean }
+  /** More modules for every worker: what the fault itself needs. */
+  faults?: readonly (keyof typeof FAULT)[]
+  /** Of the histories, only what this source says. */
+  source?: 'crm' | 'feed' | 'portal'
   workers?: number
   /** Messages a second. */
   rate?: number
@@ -29,6 +33,10 @@ export interface WorkerFault {
 export interface Scene extends WorkerHouse {
   drill: Running
   load: SteadyLoad
+  /** Sends more than the load does; judged like the rest. */
+  send: (messages: readonly OutgoingMessage[]) => Promise<void>
+  /** These were sent by somebody else; judged like the rest. */
+  alsoJudge: (messages: readonly OutgoingMessage[]) => void
   /** All that were started. */
   workers: Process[]
   startWorker: () => Promise<Process>
@@ -54,7 +62,7 @@ const run = async (fault: WorkerFault, drill: Running): Promise<void> => {
   const isOff = drill.isSabotaged
   const house = await createWorkerHouse(drill, { management: true, ...fault.rabbit })
   const { shop, managementUrl } = house
-  const preload = [FAULT.stumble, FAULT.watched]
+  const preload = [FAULT.stumble, FAULT.watched, ...(fault.faults ?? []).map((name) => FAULT[name])]
   if (isOff && sabotage.preload !== undefined) preload.push(SABOTAGE[sabotage.preload])
   const workers: Process[] = []
   const startWorker = async (): Promise<Process> => {
@@ -66,7 +74,14 @@ const run = async (fault: WorkerFault, drill: Running): Promise<void> => {
 
   const history = await createHistory(shop, { seed: drill.setting('seed'), offers })
   const isCredulous = isOff && sabotage.isCredulous === true
-  const load = startLoad(shop.publisher, history.messages, { perSecond: rate, isCredulous })
+  const messages = fault.source === undefined ? history.messages : of(fault.source, history.messages)
+  const load = startLoad(shop.publisher, messages, { perSecond: rate, isCredulous })
+  const more: OutgoingMessage[] = []
+  const alsoJudge = (some: readonly OutgoingMessage[]): void => void more.push(...some)
+  const send = async (some: readonly OutgoingMessage[]): Promise<void> => {
+    await shop.send(...some)
+    alsoJudge(some)
+  }
   const said = (message: string) =>
     workers.flatMap((worker) => worker.lines()).filter(({ msg }) => msg === message)
   const bit = (what: string, proof: boolean): void => {
@@ -74,15 +89,22 @@ const run = async (fault: WorkerFault, drill: Running): Promise<void> => {
     drill.injected(what)
   }
   await load.reached(FIRST)
-  await fault.inject({ ...house, drill, load, workers, startWorker, bit, said })
+  await fault.inject({ ...house, drill, load, send, alsoJudge, workers, startWorker, bit, said })
   await load.reached(load.confirmed.length + FIRST)
   await load.end()
 
-  const confirmed: readonly OutgoingMessage[] = load.confirmed
+  const confirmed: readonly OutgoingMessage[] = [...load.confirmed, ...more]
   const timeoutMs = isOff ? SETTLE_MS / 3 : SETTLE_MS
   for (const { what, ok, figure } of await judge(
     { shop, confirmed, told: history.told, workers, managementUrl },
     timeoutMs
   ))
     drill.held(what, ok, figure)
+}
+
+function* of(source: string, messages: Iterator<OutgoingMessage, never>): Generator<OutgoingMessage, never> {
+  for (;;) {
+    const message = messages.next().value
+    if (message.properties.headers['source'] === source) yield message
+  }
 }

@@ -210,6 +210,12 @@ export const sumOf = (field: string, ...processes: readonly Running[]): number =
     .filter(({ msg }) => msg === 'batch settled')
     .reduce((sum, line) => sum + (typeof line[field] === 'number' ? line[field] : 0), 0)
 
+/** What a worker process answers about its health: the status of `/livez` or `/readyz`. */
+export const healthOf = async (worker: Running, path: string): Promise<number> => {
+  const port = worker.lines().find(({ healthPort }) => typeof healthPort === 'number')?.['healthPort']
+  return (await fetch(`http://127.0.0.1:${String(port)}${path}`)).status
+}
+
 const removeKeys = async (url: string, namespace: string): Promise<void> => {
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
   redis.on('error', () => undefined) // a Redis the test has stopped keeps nothing
