@@ -70,12 +70,14 @@ const faults: readonly WorkerFault[] = [
     about: 'an operator closes every connection of the workers, three times',
     sabotage: DEAF,
     inject: async (scene) => {
-      const { rabbit, managementUrl, said, bit } = scene
+      const { rabbit, managementUrl, drill, said, bit } = scene
       for (let time = 1; time <= 3; time += 1) {
         const found = await waitFor('connections to close', async () => {
           const names = await workerConnections(managementUrl)
           return names.length >= 4 && names
-        })
+        }).catch(() => undefined)
+        if (time > 1) drill.held('every worker is connected again', found !== undefined, found?.length ?? 0)
+        if (found === undefined) break
         await rabbit.control('close_all_connections', '--vhost', '/', `drill ${time}`)
         await waitFor('the workers to notice', () => said('broker connection lost').length >= 4 * time)
         bit(`${found.length} connections closed`, true)

@@ -8,6 +8,8 @@ import { flat, healthOf } from '../support/workshop.ts'
 
 const IMPATIENT = { what: 'an outage of Postgres costs an attempt', preload: 'noHold' } as const
 const RESUMED_WITHIN_MS = 10_000
+/** So that what has gathered meanwhile is not a fight for the same few. */
+const MANY = 1_500
 /** A statement nobody answers is given up after 32 s (`prisma/src/client.ts`). */
 const SILENT_S = 35
 
@@ -100,6 +102,7 @@ const faults: readonly WorkerFault[] = [
     name: 'away',
     about: 'Postgres is stopped under load for a minute, and started again',
     sabotage: IMPATIENT,
+    offers: MANY,
     settings: { seconds: 60 },
     inject: (scene) =>
       outage(scene, 'stopped', {
@@ -111,6 +114,7 @@ const faults: readonly WorkerFault[] = [
     name: 'frozen',
     about: 'Postgres and all its sessions are frozen under load for a minute: nothing answers, nothing fails',
     sabotage: IMPATIENT,
+    offers: MANY,
     settings: { seconds: 60 },
     inject: async (scene) => {
       const { drill, postgres } = scene

@@ -211,9 +211,18 @@ export const sumOf = (field: string, ...processes: readonly Running[]): number =
     .reduce((sum, line) => sum + (typeof line[field] === 'number' ? line[field] : 0), 0)
 
 /** What a worker process answers about its health: the status of `/livez` or `/readyz`. */
-export const healthOf = async (worker: Running, path: string): Promise<number> => {
+export const healthOf = async (worker: Running, path: string): Promise<number> =>
+  (await askHealth(worker, path)).status
+
+/** Deliveries a worker process has in hand. */
+export const heldBy = async (worker: Running): Promise<number> => {
+  const report = (await (await askHealth(worker, '/readyz')).json()) as { parts: { held: number } }
+  return report.parts.held
+}
+
+const askHealth = (worker: Running, path: string): Promise<Response> => {
   const port = worker.lines().find(({ healthPort }) => typeof healthPort === 'number')?.['healthPort']
-  return (await fetch(`http://127.0.0.1:${String(port)}${path}`)).status
+  return fetch(`http://127.0.0.1:${String(port)}${path}`)
 }
 
 const removeKeys = async (url: string, namespace: string): Promise<void> => {
