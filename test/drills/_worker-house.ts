@@ -64,6 +64,7 @@ export const SABOTAGE = {
   noQuarantine: new URL('sabotage/no-quarantine.ts', import.meta.url).pathname,
   ackEarly: new URL('sabotage/ack-early.ts', import.meta.url).pathname,
   exitAtOnce: new URL('sabotage/exit-at-once.ts', import.meta.url).pathname,
+  demandRedis: new URL('sabotage/demand-redis.ts', import.meta.url).pathname,
   decideByArrival: new URL('sabotage/decide-by-arrival.ts', import.meta.url).pathname,
   noCompareAndSet: new URL('sabotage/no-compare-and-set.ts', import.meta.url).pathname,
   noHold: new URL('sabotage/no-hold.ts', import.meta.url).pathname,
