@@ -43,6 +43,7 @@ describe('a worker that is configured wrongly', () => {
     const worker = node(['worker/src/main.ts'], { ...settings, SLUICE_NAMESPACE: 'test-never-applied' })
     expect((await worker.exit).code).toBe(78)
     expect(worker.output()).toContain('test-never-applied.webhook.v1')
+    expect(worker.output()).toContain('sluice topology apply')
   })
 })
 

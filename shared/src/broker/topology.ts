@@ -67,6 +67,9 @@ export const verifyTopology = ({ url, topology }: TopologyOptions): Promise<stri
     ))
   ])
 
+const WAY_OUT =
+  'run "sluice topology apply"; a queue with other arguments: drain and delete it before, or give the new one a new .vN'
+
 /**
  * For the start of a service: a topology that is not as wanted is a mistake of the deployment; a broker that is away
  * is none, it will come.
@@ -78,7 +81,7 @@ export const assertTopology = async ({
 }: TopologyOptions & { log: Logger }): Promise<void> => {
   try {
     const problems = await verifyTopology(options)
-    if (problems.length > 0) throw new ConfigError('TOPOLOGY_MISMATCH', problems)
+    if (problems.length > 0) throw new ConfigError('TOPOLOGY_MISMATCH', [...problems, WAY_OUT])
   } catch (thrown) {
     if (!(thrown instanceof DependencyError)) throw thrown
     log.warn({ err: thrown }, 'topology not verified, rabbitmq is away')
