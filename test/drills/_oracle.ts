@@ -33,7 +33,7 @@ export interface Finding {
 export const judge = async (at: Case, timeoutMs: number): Promise<Finding[]> => {
   const end = Date.now() + timeoutMs
   const left = (): number => Math.max(0, end - Date.now())
-  const untraced = await smallest(() => withoutTrace(at), left())
+  const untraced = await smallest(() => withoutTrace(at.shop, at.confirmed), left())
   const stuck = await smallest(() => notEmpty(at), left())
   return [
     {
@@ -58,7 +58,11 @@ const smallest = async (ask: () => Promise<string[]>, timeoutMs: number): Promis
   return last
 }
 
-const withoutTrace = async ({ shop, confirmed }: Case): Promise<string[]> => {
+/** Those of the messages the books do not know, among the dead or otherwise; on the ladder is no end. */
+export const withoutTrace = async (
+  shop: Workshop,
+  confirmed: readonly OutgoingMessage[]
+): Promise<string[]> => {
   const settled = await keys(shop, `SELECT message_id AS key FROM deliveries WHERE outcome <> 'retried'`)
   const dead = await keys(shop, 'SELECT message_id AS key FROM dead_letters')
   const newest = new Map(

@@ -1,11 +1,17 @@
 import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { createHistory } from '../support/histories.ts'
 import type { Running as Process } from '../support/process.ts'
-import type { PrivateRabbitOptions } from '../support/rabbit.ts'
 import { startLoad, type SteadyLoad } from '../support/steady-load.ts'
 import type { Drill, Running } from './_drill.ts'
 import { judge } from './_oracle.ts'
-import { createWorkerHouse, FAULT, SABOTAGE, type WorkerHouse } from './_worker-house.ts'
+import {
+  createWorkerHouse,
+  FAULT,
+  SABOTAGE,
+  spawnWorker,
+  type WorkerHouse,
+  type WorkerHouseOptions
+} from './_worker-house.ts'
 
 /** One thing that can happen to workers under load. What must hold afterwards is the same for all: `_oracle.ts`. */
 export interface WorkerFault {
@@ -23,7 +29,7 @@ export interface WorkerFault {
   rate?: number
   /** Few offers are contended. */
   offers?: number
-  rabbit?: PrivateRabbitOptions
+  rabbit?: WorkerHouseOptions
   env?: Record<string, string>
   settings?: Readonly<Record<string, number>>
   /** Does it, in the middle of the load, and proves that it bit (`scene.bit`); may check more than the oracle does. */
@@ -40,6 +46,8 @@ export interface Scene extends WorkerHouse {
   /** All that were started. */
   workers: Process[]
   startWorker: () => Promise<Process>
+  /** Starts one that may end before it has started, with whatever code. */
+  spawnWorker: () => Process
   /** What happened, and what shows that it did: without that the drill is over. */
   bit: (what: string, proof: boolean) => void
   /** Lines of all workers with this message. */
@@ -72,6 +80,12 @@ const run = async (fault: WorkerFault, drill: Running): Promise<void> => {
     workers.push(worker)
     return worker
   }
+  const spawn = (): Process => {
+    const worker = spawnWorker({ ...shop.env, ...env }, preload)
+    drill.cleanup(() => worker.stop())
+    workers.push(worker)
+    return worker
+  }
   await Promise.all(Array.from({ length: count }, startWorker))
 
   const history = await createHistory(shop, { seed: drill.setting('seed'), offers })
@@ -91,7 +105,18 @@ const run = async (fault: WorkerFault, drill: Running): Promise<void> => {
     drill.injected(what)
   }
   await load.reached(FIRST)
-  await fault.inject({ ...house, drill, load, send, alsoJudge, workers, startWorker, bit, said })
+  await fault.inject({
+    ...house,
+    drill,
+    load,
+    send,
+    alsoJudge,
+    workers,
+    startWorker,
+    spawnWorker: spawn,
+    bit,
+    said
+  })
   await load.reached(load.confirmed.length + FIRST)
   await load.end()
 

@@ -3,6 +3,8 @@ import { migrate } from '@sluice/prisma/migrate'
 import { startPrivatePostgres, type PrivatePostgres } from '../support/postgres.ts'
 import { startPrivateRabbit, type PrivateRabbit, type PrivateRabbitOptions } from '../support/rabbit.ts'
 import { startPrivateRedis, type PrivateRedis } from '../support/redis.ts'
+import { run, type Running as Process } from '../support/process.ts'
+import { createSilenceable, type Silenceable } from '../support/silenceable.ts'
 import { createWorkshop, type Workshop } from '../support/workshop.ts'
 import type { Running } from './_drill.ts'
 
@@ -12,15 +14,22 @@ export interface WorkerHouse {
   rabbit: PrivateRabbit
   postgres: PrivatePostgres
   redis: PrivateRedis
+  /** The way everybody takes to RabbitMQ; absent unless it was asked for. */
+  way: Silenceable | undefined
   /** RabbitMQ's HTTP API; empty without `management`. */
   managementUrl: string
   /** One number that a statement counts. */
   count: (sql: string) => Promise<number>
 }
 
+export interface WorkerHouseOptions extends PrivateRabbitOptions {
+  /** Everybody talks to RabbitMQ by a way that can be cut. */
+  hasWay?: boolean
+}
+
 export const createWorkerHouse = async (
   drill: Pick<Running, 'cleanup'>,
-  rabbitOptions: PrivateRabbitOptions = {}
+  { hasWay = false, ...rabbitOptions }: WorkerHouseOptions = {}
 ): Promise<WorkerHouse> => {
   const [rabbit, postgres, redis] = await Promise.all([
     startPrivateRabbit(rabbitOptions),
@@ -28,12 +37,14 @@ export const createWorkerHouse = async (
     startPrivateRedis()
   ])
   drill.cleanup(() => Promise.all([rabbit.remove(), postgres.remove(), redis.stop()]))
+  const way = hasWay ? await createSilenceable(rabbit.url) : undefined
+  drill.cleanup(() => way?.close())
   const url = postgres.url.replace(/\/postgres$/, '/house')
   await migrate({ url })
   const db = createDb({ url, poolSize: 2, applicationName: 'drill' })
   const shop = await createWorkshop({
     database: { url, name: 'house', db, open: () => db, drop: () => db.close() },
-    rabbitUrl: rabbit.url,
+    rabbitUrl: way?.url ?? rabbit.url,
     redisUrl: redis.url
   })
   drill.cleanup(() => shop.remove())
@@ -42,6 +53,7 @@ export const createWorkerHouse = async (
     rabbit,
     postgres,
     redis,
+    way,
     managementUrl: rabbit.managementUrl ?? '',
     count: async (sql) => {
       const [row] = await shop.query<{ count: number }>(`SELECT count(*)::int AS count ${sql}`)
@@ -50,8 +62,23 @@ export const createWorkerHouse = async (
   }
 }
 
+/** A worker that may end before it could say that it has started: nobody waits for that, or for how it ends. */
+export const spawnWorker = (env: Record<string, string>, preload: readonly string[]): Process =>
+  run(
+    process.execPath,
+    [
+      ...preload.flatMap((module) => ['--import', module]),
+      '--import',
+      './shared/src/instrument.ts',
+      'worker/src/main.ts'
+    ],
+    { env }
+  )
+
 /** Faults that are loaded into a process before its own modules. */
 export const FAULT = {
+  ackTwice: new URL('sabotage/ack-twice.ts', import.meta.url).pathname,
+  blockLoop: new URL('sabotage/block-loop.ts', import.meta.url).pathname,
   failpoint: new URL('../support/failpoint/index.ts', import.meta.url).pathname,
   buggyMapping: new URL('sabotage/buggy-mapping.ts', import.meta.url).pathname,
   deadlyRecord: new URL('sabotage/deadly-record.ts', import.meta.url).pathname,
@@ -66,6 +93,7 @@ export const SABOTAGE = {
   exitAtOnce: new URL('sabotage/exit-at-once.ts', import.meta.url).pathname,
   demandRedis: new URL('sabotage/demand-redis.ts', import.meta.url).pathname,
   decideByArrival: new URL('sabotage/decide-by-arrival.ts', import.meta.url).pathname,
+  noComparison: new URL('sabotage/no-comparison.ts', import.meta.url).pathname,
   noCompareAndSet: new URL('sabotage/no-compare-and-set.ts', import.meta.url).pathname,
   noHold: new URL('sabotage/no-hold.ts', import.meta.url).pathname,
   noLockOrder: new URL('sabotage/no-lock-order.ts', import.meta.url).pathname,

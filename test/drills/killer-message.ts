@@ -1,8 +1,8 @@
 import { listDeadLetters } from '@sluice/prisma/tables/dead-letters'
 import { flat } from '../support/workshop.ts'
-import { run, waitFor, type Running as Process } from '../support/process.ts'
+import { waitFor } from '../support/process.ts'
 import { runDrill, type Running } from './_drill.ts'
-import { createWorkerHouse, FAULT, SABOTAGE } from './_worker-house.ts'
+import { createWorkerHouse, FAULT, SABOTAGE, spawnWorker } from './_worker-house.ts'
 
 /** One lane's prefetch takes them all: whoever dies has every one of them in hand. */
 const RECORDS = 100
@@ -27,7 +27,7 @@ const killerMessage = async (drill: Running): Promise<void> => {
   let crashes = 0
   const preload = [FAULT.deadlyRecord, ...(drill.isSabotaged ? [SABOTAGE.noQuarantine] : [])]
   for (let isOver = false; !isOver && crashes < ENOUGH;) {
-    const worker = startWorker(shop.env, preload)
+    const worker = spawnWorker(shop.env, preload)
     drill.cleanup(() => worker.stop())
     let end: Awaited<typeof worker.exit> | undefined
     void worker.exit.then((how) => (end = how))
@@ -64,19 +64,6 @@ const killerMessage = async (drill: Running): Promise<void> => {
     left.join(', ')
   )
 }
-
-/** It may be dead before it could say that it has started: nobody waits for that. */
-const startWorker = (env: Record<string, string>, preload: readonly string[]): Process =>
-  run(
-    process.execPath,
-    [
-      ...preload.flatMap((module) => ['--import', module]),
-      '--import',
-      './shared/src/instrument.ts',
-      'worker/src/main.ts'
-    ],
-    { env }
-  )
 
 await runDrill({
   name: 'killer-message',

@@ -25,6 +25,8 @@ export interface PrivateRabbit {
   setMemoryAlarm: (raised: boolean) => Promise<void>
   /** `rabbitmqctl` on this broker; returns what it prints. */
   control: (...args: string[]) => Promise<string>
+  /** What it has logged so far. */
+  log: () => Promise<string>
   remove: () => Promise<void>
 }
 
@@ -163,6 +165,7 @@ const startOnce = async (
     setMemoryAlarm: async (raised) =>
       void (await control('set_vm_memory_high_watermark', raised ? '0.00001' : '0.9')),
     control,
+    log: () => readFile(join(folder, 'log', `${env.RABBITMQ_NODENAME}.log`), 'utf8'),
     remove
   }
 }

@@ -9,6 +9,8 @@ export interface Silenceable {
   silence: () => void
   /** Connections are lost, and new ones are at once. */
   cut: () => void
+  /** Every connection is reset (RST: what was under way is gone), new ones are served; returns how many there were. */
+  reset: () => number
   /** As it was: whoever connects from now on is served. */
   restore: () => void
   close: () => Promise<void>
@@ -54,6 +56,11 @@ export const createSilenceable = async (target: string): Promise<Silenceable> =>
     cut: () => {
       state = 'cut'
       loseAll()
+    },
+    reset: () => {
+      const count = sockets.size
+      for (const socket of sockets) socket.resetAndDestroy()
+      return count / 2 // a way in and a way out
     },
     restore: () => {
       state = 'open'

@@ -7,8 +7,15 @@ export interface SteadyLoad {
   readonly confirmed: readonly OutgoingMessage[]
   /** Publishes that had to be repeated: an outage of the broker leaves its trace here. */
   readonly repeated: number
+  /** Those of them that no queue took. */
+  readonly returned: number
+  /** Those of them that a full queue refused. */
+  readonly refused: number
   /** Resolves once `count` messages are confirmed. */
   reached: (count: number) => Promise<void>
+  /** Begins no more for now; resolves when everything that was begun is confirmed. */
+  pause: () => Promise<void>
+  resume: () => void
   /** Sends no more; resolves when everything that was begun is confirmed. */
   end: () => Promise<void>
 }
@@ -31,6 +38,9 @@ export const startLoad = (
   const underway = new Set<Promise<void>>()
   const over = new AbortController()
   let repeated = 0
+  let returned = 0
+  let refused = 0
+  let isPaused = false
 
   const sendUntilConfirmed = async (message: OutgoingMessage): Promise<void> => {
     for (;;) {
@@ -40,6 +50,8 @@ export const startLoad = (
       } catch (thrown) {
         if (!(thrown instanceof PublishError)) throw thrown
         repeated += 1
+        if (thrown.code === 'PUBLISH_RETURNED') returned += 1
+        if (thrown.code === 'PUBLISH_NACKED') refused += 1
         if (isCredulous) break
         await sleep(PAUSE_MS)
       }
@@ -47,9 +59,13 @@ export const startLoad = (
     confirmed.push(message)
   }
   const run = async (): Promise<void> => {
-    const startedAt = performance.now()
+    let startedAt = performance.now()
     for (let begun = 0; !over.signal.aborted; await sleep(TICK_MS)) {
       const due = Math.floor(((performance.now() - startedAt) / 1_000) * perSecond)
+      if (isPaused) {
+        startedAt += ((due - begun) * 1_000) / perSecond
+        continue
+      }
       for (; begun < due; begun += 1) {
         const one: Promise<void> = sendUntilConfirmed(messages.next().value).finally(() =>
           underway.delete(one)
@@ -65,8 +81,21 @@ export const startLoad = (
     get repeated() {
       return repeated
     },
+    get returned() {
+      return returned
+    },
+    get refused() {
+      return refused
+    },
     reached: async (count) => {
       while (confirmed.length < count) await Promise.race([sleep(TICK_MS), running])
+    },
+    pause: async () => {
+      isPaused = true
+      await Promise.all(underway)
+    },
+    resume: () => {
+      isPaused = false
     },
     end: async () => {
       over.abort()

@@ -1,10 +1,11 @@
 import { createHand as create } from '../../../shared/src/broker/hand.ts'
+import { isToBeAckedAgain } from './again.ts'
 import { dieAt } from './die.ts'
 
 /** Answers that have left before the worker dies between two. */
 const FIRST_ANSWERS = 5
 
-/** Says of every delivery that came back how often it did, and dies where it is told to. */
+/** Says of every delivery that came back how often it did, and dies or answers twice where it is told to. */
 export const createHand: typeof create = (channel) => {
   const hand = create(channel)
   let answers = 0
@@ -18,7 +19,9 @@ export const createHand: typeof create = (channel) => {
     const settle: typeof delivery.settle = (verb) => {
       dieAt('before-ack')
       if ((answers += 1) > FIRST_ANSWERS) dieAt('between-acks')
-      return delivery.settle(verb)
+      const isAnswered = delivery.settle(verb)
+      if (isAnswered && verb === 'ack' && isToBeAckedAgain()) channel.ack(message)
+      return isAnswered
     }
     return Object.create(delivery, { settle: { value: settle } }) as typeof delivery
   }

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { applyTopology } from '@sluice/shared/broker'
+import { createLogger } from '@sluice/shared/log'
+import { waitFor } from '../support/process.ts'
+import type { Scene } from './_worker-fault.ts'
+
+/** What RabbitMQ itself says of workers: their consumers, their connections. */
+
+const silent = createLogger({ service: 'drill', level: 'silent' })
+/** A second consumer would show up when the connection that was given up for dead answers after all. */
+const SECOND_LOOK_MS = 2_000
+
+/** Every worker consumes every lane again, once, and it stays like that. */
+export const consumersAreBack = async ({ shop, drill }: Scene, workers = 2): Promise<boolean> => {
+  const { webhook, feed, quarantine, dead } = shop.broker.topology.queues
+  const counts = (): Promise<number[]> =>
+    Promise.all([webhook, feed, quarantine, dead].map((queue) => shop.broker.consumers(queue)))
+  const areBack = async (): Promise<boolean> => (await counts()).every((count) => count === workers)
+  await waitFor('every worker to consume again, once', areBack).catch(() => undefined) // shown below
+  await sleep(SECOND_LOOK_MS)
+  const found = await counts().catch((error: unknown) => [String(error)])
+  const isOnce = found.every((count) => count === workers)
+  drill.held('each worker consumes each lane once', isOnce, found.join(' '))
+  return isOnce
+}
+
+/** As an operator does: `sluice topology apply`. */
+export const applyAgain = ({ shop, rabbit }: Scene): Promise<void> =>
+  applyTopology({ url: rabbit.url, topology: shop.broker.topology, log: silent })
+
+const guest = { authorization: `Basic ${btoa('guest:guest')}` }
+
+interface Connection {
+  /** As the HTTP API calls it. */
+  name: string
+  /** As its owner does: `worker.consume`. */
+  role: string
+}
+
+/** By way of the HTTP API, which hears of a new one only after some seconds. */
+export const connections = async (managementUrl: string): Promise<Connection[]> => {
+  const answer = await fetch(`${managementUrl}/api/connections`, { headers: guest })
+  const all = (await answer.json()) as { name: string; client_properties?: { connection_name?: string } }[]
+  return all.map(({ name, client_properties: { connection_name: role = '' } = {} }) => ({ name, role }))
+}
+
+/** As the management UI does when an operator presses "force close". */
+export const closeConnection = async (managementUrl: string, name: string): Promise<void> => {
+  await fetch(`${managementUrl}/api/connections/${encodeURIComponent(name)}`, {
+    method: 'DELETE',
+    headers: guest
+  })
+}
