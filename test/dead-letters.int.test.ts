@@ -65,6 +65,27 @@ describe('letters that Postgres does not take', () => {
   })
 })
 
+describe('when nothing leads to the dead', () => {
+  test('what is buried is kept where it was, by the worker and by the broker, until something does', async () => {
+    const shop = await openShop()
+    const { exchanges, queues } = shop.broker.topology
+    const killer = shop.hook('grave.killer', flat('killer'), 10)
+    const unreadable = { ...shop.hook('grave.xml', flat('xml'), 10), body: Buffer.from('<xml>') }
+    await shop.broker.unbind(queues.dead, exchanges.dead, '')
+    await shop.send({ ...killer, exchange: exchanges.requeue, routingKey: 'record.quarantine' }, unreadable)
+    await shop.broker.crashOver(queues.quarantine, 4)
+    const worker = await shop.startProcess()
+    await waitFor('the worker to be refused', () =>
+      worker.lines().some(({ msg }) => msg === 'copy not confirmed, trying again')
+    )
+    expect([await stored(shop), await shop.broker.count(queues.recent)]).toEqual([0, 0])
+
+    await shop.broker.bind(queues.dead, exchanges.dead, '')
+    await waitFor('what the worker buries', async () => (await stored(shop)) === 1)
+    await waitFor('it to be shown', async () => (await shop.broker.count(queues.recent)) === 1)
+  })
+})
+
 describe('the ladder', () => {
   test('is climbed once, step by step and back into the same lane; above it is death', async () => {
     const shop = await openShop()
@@ -87,7 +108,8 @@ describe('the ladder', () => {
       letters.every(({ faultClass, faultCode }) => `${faultClass} ${faultCode}` === 'TypeError UNKNOWN')
     ).toBe(true)
     // Whoever opens the management UI sees them too.
-    expect(await shop.broker.count(shop.broker.topology.queues.recent)).toBe(2)
+    const { recent } = shop.broker.topology.queues
+    await waitFor('both to be shown', async () => (await shop.broker.count(recent)) === 2)
   })
 
   test('and death in turn, again and again, drop nothing: park, replay, ladder, three times', async () => {

@@ -388,7 +388,8 @@ describe('a bug', () => {
       lane: 'webhook'
     })
     await waitFor('the books', async () => (await shop.outcomes())['l.1'] === 'dead')
-    expect(await shop.broker.count(shop.broker.topology.queues.recent)).toBeGreaterThan(0)
+    const { recent } = shop.broker.topology.queues
+    await waitFor('it to be shown', async () => (await shop.broker.count(recent)) > 0)
 
     isBroken = false
     const stored = await findDeadLetter(shop.database.db.sql, letter.id)

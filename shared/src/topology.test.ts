@@ -59,10 +59,9 @@ describe('routing', () => {
     }
   })
 
-  test('what dies is kept, and shown', () => {
-    expect(queuesFor(exchanges.dead, 'webhook.acme-crm').toSorted()).toEqual(
-      [queues.recent, queues.dead].toSorted()
-    )
+  test('what dies goes to the dead alone: no other queue can take it in their place and have it confirmed', () => {
+    expect(queuesFor(exchanges.dead, 'webhook.acme-crm')).toEqual([queues.dead])
+    expect(queuesFor(exchanges.requeue, 'record.recent')).toEqual([queues.recent])
   })
 })
 

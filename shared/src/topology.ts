@@ -44,6 +44,8 @@ export interface Topology {
   exchangeSpecs: readonly ExchangeSpec[]
   queueSpecs: readonly QueueSpec[]
   bindingSpecs: readonly BindingSpec[]
+  /** Of releases before: taken away where they still are. */
+  obsoleteBindingSpecs: readonly BindingSpec[]
 }
 
 /** Every name prefixed by `namespace`, so that many houses (and test runs) share a broker. */
@@ -129,9 +131,11 @@ export const createTopology = (namespace: string = DEFAULT_NAMESPACE): Topology 
         routingKey: `${step.name}.*`
       })),
       { exchange: exchanges.dead, queue: queues.dead, routingKey: '' },
-      // A letter that could not be stored comes back from the ladder, past the show-case.
+      // A letter that could not be stored comes back from the ladder.
       { exchange: exchanges.requeue, queue: queues.dead, routingKey: '*.dead' },
-      { exchange: exchanges.dead, queue: queues.recent, routingKey: '' }
-    ]
+      // Not bound to `dead`: if nothing led to the dead, it would take what dies, and the broker would confirm that.
+      { exchange: exchanges.requeue, queue: queues.recent, routingKey: '*.recent' }
+    ],
+    obsoleteBindingSpecs: [{ exchange: exchanges.dead, queue: queues.recent, routingKey: '' }]
   }
 }

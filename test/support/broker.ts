@@ -29,6 +29,7 @@ export interface TestBroker {
   /** A durable quorum queue of the test's own in the namespace; returns its name. */
   addQueue: (name: string, args?: Record<string, string | number>) => Promise<string>
   bind: (queue: string, exchange: string, routingKey: string) => Promise<void>
+  unbind: (queue: string, exchange: string, routingKey: string) => Promise<void>
   deleteQueue: (queue: string) => Promise<void>
   /** Deletes everything in the namespace. */
   remove: () => Promise<void>
@@ -103,6 +104,8 @@ export const createTestBroker = async (url = RABBITMQ_URL): Promise<TestBroker> 
     },
     bind: (queue, exchange, routingKey) =>
       onChannel(url, async (channel) => void (await channel.bindQueue(queue, exchange, routingKey))),
+    unbind: (queue, exchange, routingKey) =>
+      onChannel(url, async (channel) => void (await channel.unbindQueue(queue, exchange, routingKey))),
     deleteQueue: (queue) => onChannel(url, async (channel) => void (await channel.deleteQueue(queue))),
     remove: () =>
       onChannel(url, async (channel) => {

@@ -16,7 +16,7 @@ import type { Held, Work } from './work.ts'
 export interface DeadLetterWorkDeps {
   db: Db
   sources: Sources
-  retries: Pick<Retries, 'postpone'>
+  retries: Pick<Retries, 'postpone' | 'show'>
   reporter: Reporter
   /** So many were stored. */
   onStored?: (count: number) => void
@@ -92,6 +92,7 @@ export const createDeadLetterWork = ({
       await storeOrPart(batch, isAlone, (delivery) => {
         delivery.settle('ack')
         open.delete(delivery)
+        retries.show(delivery)
       })
     } catch (thrown) {
       if (!(thrown instanceof DependencyError)) throw thrown

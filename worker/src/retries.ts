@@ -8,9 +8,9 @@ import type { Topology } from '@sluice/shared/topology'
 import { deathOf, POSTPONED_KEY } from './death.ts'
 
 /**
- * Sends a copy of a delivery somewhere else. Each resolves to true once the broker has confirmed the copy – only then
- * may the original be acknowledged – and to false when the delivery was lost meanwhile and comes again by itself, or
- * was left to the broker's own dead-lettering because no copy of it can be sent.
+ * Sends a copy of a delivery somewhere else. Each but `show` resolves to true once the broker has confirmed the copy –
+ * only then may the original be acknowledged – and to false when the delivery was lost meanwhile and comes again by
+ * itself, or was left to the broker's own dead-lettering because no copy of it can be sent.
  */
 export interface Retries {
   /** To a step of the ladder, from where it returns to `lane`. */
@@ -23,6 +23,8 @@ export interface Retries {
   quarantine: (delivery: Delivery) => Promise<boolean>
   /** A dead letter that could not be stored, to a step of the ladder, from where it returns to the dead. */
   postpone: (delivery: Delivery) => Promise<boolean>
+  /** Where RabbitMQ's own UI shows the last of the dead; nobody waits for it, and nothing depends on it. */
+  show: (delivery: Delivery) => void
   /** Gives up waiting for the broker: what is not confirmed stays unacknowledged and comes again. */
   stop: () => void
 }
@@ -88,13 +90,22 @@ export const createRetries = ({ publisher, topology: { exchanges }, log }: Retri
         )
       ),
     quarantine: (delivery) => send(delivery, copyOf(delivery, exchanges.requeue, 'record.quarantine', {})),
-    postpone: (delivery) => {
-      const fault = deathOf(delivery)
-      const said = fault === undefined ? {} : headersOfFault(fault)
-      return send(delivery, copyOf(delivery, exchanges.retry, POSTPONED_KEY, said), 'keep')
+    postpone: (delivery) =>
+      send(delivery, copyOf(delivery, exchanges.retry, POSTPONED_KEY, reasonOf(delivery)), 'keep'),
+    show: (delivery) => {
+      const { messageId } = delivery.properties
+      publisher
+        .publish(copyOf(delivery, exchanges.requeue, 'record.recent', reasonOf(delivery)))
+        .catch((thrown: unknown) => log.debug({ err: toError(thrown), messageId }, 'dead letter not shown'))
     },
     stop: () => stopping.abort()
   }
+}
+
+/** What a dead letter died of, whoever found that out. */
+const reasonOf = (delivery: Delivery): Record<string, string> => {
+  const fault = deathOf(delivery)
+  return fault === undefined ? {} : headersOfFault(fault)
 }
 
 /** The same message for another exchange; the broker's own headers stay behind, or it would misread the copy. */

@@ -17,7 +17,8 @@ const CLOSE_TIMEOUT_MS = 1_000
 const OLDEST_VERSION = [3, 10] as const
 
 /**
- * Declares every exchange, queue and binding; does nothing where they already are as wanted.
+ * Declares every exchange, queue and binding, and takes away the bindings of earlier releases; does nothing where all is
+ * as wanted.
  * @throws ConfigError `TOPOLOGY_MISMATCH` naming every queue and exchange that exists with other arguments, and which
  * @throws ConfigError `BROKER_REFUSED` when user, permissions or virtual host are wrong
  * @throws DependencyError `BROKER_DOWN` when the broker cannot be reached
@@ -30,7 +31,8 @@ export const applyTopology = async ({
   const problems = await onBroker(url, async (attempt) => [
     ...(await inTurn(topology.exchangeSpecs, (spec) => attempt(exchangeNamed(spec), declareExchange(spec)))),
     ...(await inTurn(topology.queueSpecs, (spec) => attempt(queueNamed(spec), declareQueue(spec)))),
-    ...(await inTurn(topology.bindingSpecs, (spec) => attempt(bindingNamed(spec), bind(spec))))
+    ...(await inTurn(topology.bindingSpecs, (spec) => attempt(bindingNamed(spec), bind(spec)))),
+    ...(await inTurn(topology.obsoleteBindingSpecs, (spec) => attempt(bindingNamed(spec), unbind(spec))))
   ])
   if (problems.length > 0) throw new ConfigError('TOPOLOGY_MISMATCH', problems)
   const { namespace, exchangeSpecs, queueSpecs, bindingSpecs } = topology
@@ -155,6 +157,11 @@ const bind =
   ({ queue, exchange, routingKey }: BindingSpec): Step =>
   (channel) =>
     channel.bindQueue(queue, exchange, routingKey)
+
+const unbind =
+  ({ queue, exchange, routingKey }: BindingSpec): Step =>
+  (channel) =>
+    channel.unbindQueue(queue, exchange, routingKey)
 
 const exchangeNamed = ({ name }: ExchangeSpec): string => `exchange ${name}`
 const queueNamed = ({ name }: QueueSpec): string => `queue ${name}`
