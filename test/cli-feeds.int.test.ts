@@ -222,7 +222,7 @@ describe('a run', () => {
 
   test('draws a bar on a terminal, and takes it away', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-cli-'))
-    const command = 'stty cols 90; node cli/src/main.ts feeds run acme-kyero'
+    const command = 'stty cols 90; node cli/src/main.mjs feeds run acme-kyero'
     const child = run('script', ['-qefc', command, join(folder, 'typescript')], {
       env: { DATABASE_URL: database.url, TERM: 'xterm', NO_COLOR: '1' }
     })

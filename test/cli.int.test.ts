@@ -288,7 +288,7 @@ describe('vendors, sources and keys', () => {
 
 describe('the terminal', () => {
   test('a reader who has seen enough is no error', async () => {
-    const program = 'node cli/src/main.ts sources list --json | head -c 1'
+    const program = 'node cli/src/main.mjs sources list --json | head -c 1'
     const child = run('bash', ['-c', `set -o pipefail; ${program}; echo " \${PIPESTATUS[0]}"`], {
       env: env()
     })
@@ -299,7 +299,7 @@ describe('the terminal', () => {
   test('colour is for terminals without NO_COLOR, and a table keeps to its width', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-cli-'))
     const onTerminal = async (columns: number, more: Record<string, string> = {}): Promise<string> => {
-      const command = `stty cols ${columns}; node cli/src/main.ts sources list`
+      const command = `stty cols ${columns}; node cli/src/main.mjs sources list`
       const child = run('script', ['-qefc', command, join(folder, 'typescript')], {
         // Node draws no colours where CI is set
         env: { ...env(), TERM: 'xterm-256color', NO_COLOR: '', CI: undefined, ...more }

@@ -4,7 +4,7 @@ import { EXIT_FAILED, EXIT_OK, toFailure } from './errors.ts'
 import { createOutput } from './output.ts'
 import { createProgram } from './program.ts'
 
-/** The wiring of the command line, top to bottom; `main.ts` has set up how it is loaded. */
+/** The wiring of the command line, top to bottom; `main.mjs` has set up how it is loaded. */
 
 /** Width when nobody is watching: what a terminal of today and a chat message take. */
 const DEFAULT_WIDTH = 100

@@ -117,7 +117,7 @@ const command = ({ shop }: WorkerHouse, rate: number, isSabotaged: boolean): Pro
     process.execPath,
     [
       ...(isSabotaged ? ['--import', SABOTAGE.markEarly] : []),
-      'cli/src/main.ts',
+      'cli/src/main.mjs',
       'dead-letters',
       'replay',
       '--all',

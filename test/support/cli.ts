@@ -25,7 +25,7 @@ export interface CliOptions {
   }) => void | Promise<void>
 }
 
-const MAIN = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../cli/src/main.mjs', import.meta.url))
 
 /** Runs the real program with exactly these settings and waits for its end. */
 export const sluice = async (
