@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ROOT } from '../root.ts'
+import { COMPILE_CACHE, ROOT } from '../root.ts'
 
 export interface ChildOptions {
   /** Name of its log file and in messages: `worker-1`. */
@@ -44,7 +44,7 @@ export const startChild = async ({
   const imports = ['--import', './shared/src/instrument.ts', '--import', import.meta.resolve('./leash.ts')]
   const child = spawn(process.execPath, [...imports, main], {
     cwd: ROOT,
-    env: { ...process.env, ...env },
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
     // A group of its own: Ctrl-C is for the program that started it, which then stops it in order.
     detached: true
