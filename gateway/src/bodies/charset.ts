@@ -9,12 +9,16 @@ const BOMS: readonly (readonly [Buffer, string])[] = [
   [Buffer.from([0xff, 0xfe]), 'utf-16le']
 ]
 
+const LEAST_OF_MARKS = 0xef
+
 /** ASCII is UTF-8 as well; the WHATWG table would make windows-1252 of it. */
 const UTF8: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii'])
 
 /** The charset a byte order mark stands for. It is surer than anything that is said about the body. */
 export const markedCharset = (bytes: Buffer): string | undefined =>
-  BOMS.find(([mark]) => bytes.subarray(0, mark.length).equals(mark))?.[1]
+  (bytes[0] ?? 0) < LEAST_OF_MARKS
+    ? undefined
+    : BOMS.find(([mark]) => bytes.subarray(0, mark.length).equals(mark))?.[1]
 
 /**
  * The text in UTF-8, without a byte order mark: not one character is replaced. Bytes that are UTF-8 are not copied.
@@ -24,7 +28,7 @@ export const toUtf8 = (bytes: Buffer, charset = 'utf-8'): Buffer => {
   if (!UTF8.has(charset)) return Buffer.from(decoderOf(charset)(bytes))
   if (!isUtf8(bytes)) throw notOfCharset('UTF-8')
   // RFC 8259 §8.1 allows a reader to ignore the mark, and it would be no JSON with it.
-  return bytes.subarray(0, UTF8_BOM.length).equals(UTF8_BOM) ? bytes.subarray(UTF8_BOM.length) : bytes
+  return markedCharset(bytes) === 'utf-8' ? bytes.subarray(UTF8_BOM.length) : bytes
 }
 
 /** A function from bytes to text, for whoever decodes in pieces; it throws as `toUtf8` does. */

@@ -1,9 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { passedLimit, sliceAt, sliceJson } from './json-slices.ts'
+import { measureJson, sliceAt, sliceJson } from './json-slices.ts'
 
-const texts = (body: string): string[] =>
-  sliceJson(Buffer.from(body)).map(({ bytes }) => bytes.toString('utf8'))
+const texts = (body: string): string[] => sliceJson(Buffer.from(body)).map((bytes) => bytes.toString('utf8'))
 
 /** JSON with whitespace wherever JSON allows it. */
 const spaced = fc
@@ -27,11 +26,6 @@ describe('slicing a body into its records', () => {
     expect(texts('[]')).toEqual([])
   })
 
-  it('says how deep each item goes', () => {
-    expect(sliceJson(Buffer.from('[{"a":[{}]},1,{},"[[["]')).map(({ depth }) => depth)).toEqual([3, 0, 1, 0])
-    expect(sliceJson(Buffer.from('{"a":"}{[","b":[[]]}')).map(({ depth }) => depth)).toEqual([3])
-  })
-
   it('cuts any array where JSON.parse would', () => {
     fc.assert(
       fc.property(fc.array(spaced, { maxLength: 8 }), fc.constantFrom('', ' ', '\n'), (items, space) => {
@@ -44,7 +38,26 @@ describe('slicing a body into its records', () => {
 })
 
 const at = (body: string, ...path: string[]): string[] =>
-  sliceJson(Buffer.from(body), path).map(({ bytes }) => bytes.toString('utf8'))
+  sliceJson(Buffer.from(body), path).map((bytes) => bytes.toString('utf8'))
+
+describe('a string in a body', () => {
+  it('ends where JSON ends it, however long it is and whatever it escapes', () => {
+    const piece = fc.constantFrom('"', '\\', '\n', 'é', ',', '[', 'x'.repeat(13), 'y'.repeat(47))
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: piece, maxLength: 12 }), { maxLength: 4 }), (strings) => {
+        const items = strings.map((text) => JSON.stringify(text))
+        expect(texts(`[${items.join(',')}]`)).toEqual(items)
+        expect(measureJson(Buffer.from(`{"a":[${items.join(',')}]}`), LIMITS)).toEqual({ depth: 2 })
+      }),
+      { numRuns: 2_000 }
+    )
+  })
+
+  it('that never ends, ends with the body', () => {
+    for (const text of ['"', `"${'x'.repeat(100)}`, `"${'x'.repeat(60)}\\"`, `"${'\\'.repeat(99)}`])
+      expect(measureJson(Buffer.from(`[${text}`), LIMITS)).toEqual({ depth: 1 })
+  })
+})
 
 describe('slicing a wrapper', () => {
   it('finds the records at a path, through lists on the way', () => {
@@ -89,9 +102,17 @@ describe('slicing a wrapper', () => {
   })
 })
 
+const LIMITS = { values: 1_000, members: 1_000, depth: 1_000 }
+
 describe('measuring a body', () => {
+  it.each([
+    ['[{"a":[{}]},1,{},"[[["]', 4],
+    ['{"a":"}{[","b":[[]]}', 3],
+    ['1', 0]
+  ])('%s is %i deep', (body, depth) => expect(measureJson(Buffer.from(body), LIMITS)).toEqual({ depth }))
+
   const limits = { values: 10, members: 4, depth: 3 }
-  const passed = (body: string): string | undefined => passedLimit(Buffer.from(body), limits)
+  const passed = (body: string): string | undefined => measureJson(Buffer.from(body), limits).passed
 
   it.each([
     ['[1,2,3,4]', undefined],

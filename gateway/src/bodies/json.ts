@@ -2,7 +2,7 @@ import { MAX_RECORD_DEPTH } from '@sluice/shared/envelope'
 import { Refusal } from '../errors.ts'
 import { MAX_BODY_DEPTH, MAX_MEMBERS, MAX_RECORDS, MAX_VALUES } from '../limits.ts'
 import { findJsonFault, placeOf, type JsonFault } from './json-fault.ts'
-import { passedLimit, skipSpace, sliceJson } from './json-slices.ts'
+import { measureJson, skipSpace, sliceJson } from './json-slices.ts'
 import type { FoundRecord } from './record.ts'
 import { valuesAt } from './wrapper.ts'
 
@@ -12,8 +12,8 @@ import { valuesAt } from './wrapper.ts'
  * @throws Refusal BODY_MALFORMED naming the place, RECORDS_MISSING, RECORD_TOO_DEEP or VALUES_TOO_MANY.
  */
 export const readJson = (bytes: Buffer, path: readonly string[]): FoundRecord[] => {
-  assertBounded(bytes)
-  return recordsIn(bytes, path, (fault) => fault)
+  const depth = boundedDepth(bytes)
+  return recordsIn(bytes, path, depth, (fault) => fault)
 }
 
 /**
@@ -22,14 +22,15 @@ export const readJson = (bytes: Buffer, path: readonly string[]): FoundRecord[] 
  * @throws Refusal as `readJson`
  */
 export const readJsonLines = (bytes: Buffer, path: readonly string[]): FoundRecord[] => {
-  assertBounded(bytes)
+  const depth = boundedDepth(bytes)
   const records: FoundRecord[] = []
   let at = skipSpace(bytes, 0)
   while (at < bytes.length && records.length <= MAX_RECORDS) {
     const newline = bytes.indexOf(0x0a, at)
     const end = newline === -1 ? bytes.length : newline
     const begin = at
-    records.push(...recordsIn(bytes.subarray(begin, end), path, (fault) => behind(bytes, begin, fault)))
+    const line = bytes.subarray(begin, end)
+    records.push(...recordsIn(line, path, depth, (fault) => behind(bytes, begin, fault)))
     at = skipSpace(bytes, end)
   }
   return records
@@ -37,10 +38,11 @@ export const readJsonLines = (bytes: Buffer, path: readonly string[]): FoundReco
 
 const LIMITS = { values: MAX_VALUES, members: MAX_MEMBERS, depth: MAX_BODY_DEPTH }
 
-const assertBounded = (bytes: Buffer): void => {
-  switch (passedLimit(bytes, LIMITS)) {
-    case undefined:
-      return
+/** How deep the whole body goes, once it is known to pass no limit. */
+const boundedDepth = (bytes: Buffer): number => {
+  const { passed, depth } = measureJson(bytes, LIMITS)
+  if (passed === undefined) return depth
+  switch (passed) {
     case 'depth':
       throw new Refusal('RECORD_TOO_DEEP', `The body is nested much deeper than ${MAX_RECORD_DEPTH} levels.`)
     case 'members':
@@ -56,6 +58,7 @@ const tooManyValues = (what: string): Refusal =>
 const recordsIn = (
   bytes: Buffer,
   path: readonly string[],
+  bodyDepth: number,
   inBody: (fault: JsonFault) => JsonFault
 ): FoundRecord[] => {
   const values = valuesAt(parse(bytes.toString('utf8'), inBody), path)
@@ -63,8 +66,16 @@ const recordsIn = (
   if (slices.length !== values.length) {
     throw new Error('the body was cut into another number of records than it has')
   }
-  return slices.map(({ bytes: record, depth }, index) => ({ value: values[index], bytes: record, depth }))
+  return slices.map((record, index) => ({
+    value: values[index],
+    bytes: record,
+    depth: depthOf(record, bodyDepth)
+  }))
 }
+
+/** No record is deeper than the body around it: it is measured itself only where that may be too deep. */
+const depthOf = (record: Buffer, bodyDepth: number): number =>
+  bodyDepth <= MAX_RECORD_DEPTH ? bodyDepth : measureJson(record, LIMITS).depth
 
 /** Names that could reach a prototype are names like any other: only own properties are ever looked at. */
 const parse = (text: string, inBody: (fault: JsonFault) => JsonFault): unknown => {

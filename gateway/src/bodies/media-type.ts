@@ -17,14 +17,15 @@ const KINDS: readonly (readonly [RegExp, BodyKind])[] = [
   [/^application\/x-www-form-urlencoded$/, 'form']
 ]
 
+const JSON_TYPE: MediaType = { kind: 'json' }
+
 /**
  * What a body says it is; it is never guessed.
  * @throws Refusal CONTENT_TYPE_UNSUPPORTED
  */
-export const mediaTypeOf = (headers: IncomingHttpHeaders): MediaType => {
-  const [type = '', ...parameters] = (headers['content-type'] ?? '')
-    .split(';')
-    .map((part) => part.trim().toLowerCase())
+export const mediaTypeOf = ({ 'content-type': written = '' }: IncomingHttpHeaders): MediaType => {
+  if (written === 'application/json') return JSON_TYPE // as nearly everybody writes it
+  const [type = '', ...parameters] = written.split(';').map((part) => part.trim().toLowerCase())
   const kind = KINDS.find(([pattern]) => pattern.test(type))?.[1]
   if (kind === undefined) {
     throw new Refusal(

@@ -10,7 +10,7 @@ export interface FoundRecord {
   value: unknown
   /** The same in UTF-8: as the sender wrote it where he wrote JSON. */
   bytes: Buffer
-  /** How many objects and arrays enclose its innermost value, itself included. */
+  /** How many objects and arrays enclose its innermost value, itself included; more, where the limit is not in reach. */
   depth: number
 }
 
@@ -52,13 +52,13 @@ export const toRecord = (
 }
 
 const idOf = (record: object, bytes: Buffer, index: number, idPath: readonly string[]): string => {
-  const path = pointer(idPath)
   const value = valueAt(record, idPath)
+  const id = typeof value === 'number' ? digitsAt(bytes, idPath) : value
+  if (typeof id === 'string' && isExternalId(id)) return id
+  const path = pointer(idPath)
   if (value === undefined || value === null || value === '') {
     throw new Refusal('RECORD_ID_MISSING', `Record ${index} has no id at ${path}.`, { index, path })
   }
-  const id = typeof value === 'number' ? digitsAt(bytes, idPath) : value
-  if (typeof id === 'string' && isExternalId(id)) return id
   throw new Refusal(
     'RECORD_ID_INVALID',
     `Record ${index} has an id at ${path} that is not text of 1 to ${MAX_ID_LENGTH} characters, or a whole number.`,
