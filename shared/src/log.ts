@@ -1,4 +1,4 @@
-import { destination, pino, type Logger as PinoLogger } from 'pino'
+import { destination, pino, type DestinationStream, type Logger as PinoLogger } from 'pino'
 
 /**
  * pino, one logger a service, one `child` a unit of work, handed down and never imported.
@@ -28,18 +28,47 @@ export interface LogOptions {
   level: string
 }
 
-/** Lines leave together, when there are so many bytes of them or this time has passed; the last at exit, at the latest. */
-const BLOCK_BYTES = 4_096
+/** Lines leave together, when they are so long or this time has passed; the last at exit, at the latest. */
+const BLOCK_LENGTH = 16_384
 const BLOCK_MS = 50
+
+/**
+ * Stdout, a block of lines at a time. pino's own destination collects lines as well, but counts the bytes of all it has
+ * with each one that comes, and takes a thread's work for every 4 KB: twice as dear a line (6 µs, here 3).
+ */
+const createStdout = (): DestinationStream & { flushSync: () => void } => {
+  const stdout = destination({ dest: 1, sync: false })
+  let block = ''
+  const give = (): void => {
+    if (block === '') return
+    const lines = block
+    block = ''
+    stdout.write(lines)
+  }
+  setInterval(give, BLOCK_MS).unref()
+  // Ahead of the destination itself, which then still writes what it is given.
+  process.prependListener('beforeExit', give)
+  process.prependListener('exit', give)
+  return {
+    write: (line) => {
+      block += line
+      if (block.length >= BLOCK_LENGTH) give()
+    },
+    flushSync: () => {
+      give()
+      stdout.flushSync()
+    }
+  }
+}
+
+let stdout: DestinationStream | undefined
 
 /** Pretty on a terminal, one JSON object a line elsewhere. */
 export const createLogger = ({ service, level }: LogOptions): Logger => {
   const options = { name: service, level, redact: { paths: REDACTED, censor: '[redacted]' } }
   if (!process.stdout.isTTY) {
-    return pino(
-      options,
-      destination({ dest: 1, sync: false, minLength: BLOCK_BYTES, periodicFlush: BLOCK_MS })
-    )
+    stdout ??= createStdout()
+    return pino(options, stdout)
   }
   const pretty = { ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }
   return pino({ ...options, transport: { target: 'pino-pretty', options: pretty } })
