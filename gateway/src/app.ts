@@ -11,7 +11,8 @@ import type { Reporter } from '@sluice/shared/sentry'
 import { createAccessLog } from './access-log.ts'
 import { createAdmit, type AdmitDeps } from './admit.ts'
 import { toTellable } from './bug.ts'
-import { boundBodies, type BodyRoom } from './body-room.ts'
+import { readBodies } from './body-reader.ts'
+import type { BodyRoom } from './body-room.ts'
 import { answerClientError } from './client-error.ts'
 import { closeConnections } from './close-connections.ts'
 import { capConnections } from './connection-cap.ts'
@@ -127,11 +128,9 @@ export const buildApp = async ({
   // Schemas are documentation here. Fastify's validator coerces and strips, and a body is never silently changed.
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
-  // Every body as the bytes that came, whatever it says it is: who may send is decided before what it means.
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
   app.decorateRequest('facts')
+  app.decorateRequest('response')
   app.addHook('onRequest', (request, reply, done) => {
     begin(request, reply)
     done()
@@ -145,7 +144,7 @@ export const buildApp = async ({
     }
     done()
   })
-  boundBodies(app, bodyRoom)
+  readBodies(app, bodyRoom)
   capConnections(app.server, maxConnections, log)
   closeConnections(app, { idleMs: IDLE_GRACE_MS, endMs: REQUEST_TIMEOUT_MS })
   app.setErrorHandler(answerError)
@@ -175,5 +174,6 @@ const slugOf = ({ params, routeOptions }: FastifyRequest): string | undefined =>
 
 const begin = (request: FastifyRequest, reply: FastifyReply): void => {
   request.facts = {}
+  request.response = reply.raw
   reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
 }

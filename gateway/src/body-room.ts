@@ -1,6 +1,3 @@
-import type { FastifyInstance } from 'fastify'
-import { Refusal } from './errors.ts'
-
 /**
  * The memory for bodies, over all requests: those that arrive and those in hand. Nobody has shown a key before his body
  * is complete, so what strangers can make us hold must have an end.
@@ -63,27 +60,3 @@ export const createBodyRoom = (maxBytes: number): BodyRoom => {
     }
   }
 }
-
-/** What a piece of a body costs beside its bytes: a megabyte in pieces of one byte is a hundred megabytes of them. */
-const PIECE_BYTES = 128
-
-/** Every body of `app` takes part in `room`; the sender of one that is turned out is answered 503 `GATEWAY_BUSY`. */
-export const boundBodies = (app: FastifyInstance, room: BodyRoom): void => {
-  app.addHook('preParsing', (request, reply, payload, done) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      const guest = room.enter(() => {
-        if (!reply.sent) payload.emit('error', busy()) // as if the connection had failed: whoever reads it stops
-      })
-      payload.on('data', (piece: Buffer) => guest.grow(piece.length + PIECE_BYTES))
-      payload.on('end', guest.complete)
-      reply.raw.on('close', guest.leave)
-    }
-    done(null, payload)
-  })
-}
-
-const busy = (): Refusal =>
-  new Refusal(
-    'GATEWAY_BUSY',
-    'Too many bodies arrive at once, and this one took longest. Nothing was stored; send the same request again.'
-  )

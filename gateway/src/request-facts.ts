@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Refusal } from './errors.ts'
 
 /** What a request turned out to be, collected on its way for its one log line. Never a header or a body. */
@@ -24,5 +25,7 @@ interface RequestFacts {
 declare module 'fastify' {
   interface FastifyRequest {
     facts: RequestFacts
+    /** What it is answered on; its `close` says that the request is over, however it ended. */
+    response: ServerResponse
   }
 }
