@@ -1,6 +1,7 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import type { RedisPhase } from '../quick-redis.ts'
 import { registerOutbox, type ReadOutbox } from './outbox.ts'
+import { createTallies } from './tallies.ts'
 
 /** What the way of a request is divided into. */
 const PHASES = ['auth', 'rate_limit', 'duplicates', 'read', 'publish'] as const
@@ -42,12 +43,12 @@ export const createMetrics = ({ readOutbox, gauges = {} }: MetricsOptions): Metr
   const registers = [registry]
   const sources = new Set<string>()
   collectDefaultMetrics({ register: registry })
-  const phases = new Histogram({
+  const phases = createTallies({
     name: 'sluice_gateway_phase_seconds',
     help: 'Time a request spends in each phase',
-    labelNames: ['phase'],
-    buckets: SECONDS,
-    registers
+    labelName: 'phase',
+    labels: PHASES,
+    bounds: SECONDS
   })
   const failures = new Counter({
     name: 'sluice_gateway_phase_failures_total',
@@ -55,12 +56,11 @@ export const createMetrics = ({ readOutbox, gauges = {} }: MetricsOptions): Metr
     labelNames: ['phase'],
     registers
   })
-  const requests = new Histogram({
+  const requests = createTallies({
     name: 'sluice_gateway_request_seconds',
     help: 'Time from the first header of a request to its answer, by class of status',
-    labelNames: ['status'],
-    buckets: SECONDS,
-    registers
+    labelName: 'status',
+    bounds: SECONDS
   })
   const outcomes = new Counter({
     name: 'sluice_gateway_requests_total',
@@ -95,7 +95,7 @@ export const createMetrics = ({ readOutbox, gauges = {} }: MetricsOptions): Metr
   }
 
   const took = (phase: Phase, startedAt: number): void =>
-    phases.observe({ phase }, (performance.now() - startedAt) / 1000)
+    phases.observe(phase, (performance.now() - startedAt) / 1000)
 
   const labelOf = (source: string | undefined): string => {
     if (source === undefined) return ''
@@ -129,10 +129,10 @@ export const createMetrics = ({ readOutbox, gauges = {} }: MetricsOptions): Metr
     failedOpen: (phase, requests) => skipped.inc({ phase }, requests),
     answered: (source, outcome, status, durationMs) => {
       outcomes.inc({ source: labelOf(source), outcome })
-      requests.observe({ status: `${Math.floor(status / 100)}xx` }, durationMs / 1000)
+      requests.observe(`${Math.floor(status / 100)}xx`, durationMs / 1000)
     },
     inFlight: (change) => inHand.inc(change),
-    render: () => registry.metrics(),
+    render: async () => [await registry.metrics(), phases.render(), requests.render()].join('\n'),
     contentType: registry.contentType
   }
 }
