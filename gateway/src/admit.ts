@@ -70,10 +70,13 @@ export const createAdmit = ({ sources, limitRate, metrics, ...deps }: AdmitDeps)
   }
 
   return async (request, reply) => {
-    const source = await findSource(sources, request.params.source)
+    const { source: slug } = request.params
+    const source = toDoor(SLUG.test(slug) ? await sources.find(slug) : undefined)
     request.facts.source = source.slug
     const authentication = metrics.timed('auth', () => know(request, source))
-    await metrics.timedAsync('rate_limit', () => limitRate(request, reply, source))
+    if (source.rateLimit !== undefined) {
+      await metrics.timedAsync('rate_limit', () => limitRate(request, reply, source))
+    }
     return { source, authentication }
   }
 }
@@ -81,8 +84,8 @@ export const createAdmit = ({ sources, limitRate, metrics, ...deps }: AdmitDeps)
 const NOTHING = Buffer.alloc(0)
 const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/
 
-const findSource = async (sources: Pick<Sources, 'find'>, slug: string): Promise<Source> => {
-  const source = SLUG.test(slug) ? await sources.find(slug) : undefined
+/** The source, if it is one that can be sent to. */
+const toDoor = (source: Source | undefined): Source => {
   if (source === undefined) {
     throw new Refusal('SOURCE_UNKNOWN', 'There is no source of this name; check the address you were given.')
   }

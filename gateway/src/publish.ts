@@ -38,17 +38,18 @@ export const createPublish =
     if (!breaker.admit()) return none(new PublishError('BROKER_DOWN', 'the broker has not answered lately'))
 
     const options = { wait: true, waitMs: Math.floor(withinMs) - confirmMs, timeoutMs: confirmMs }
+    const outcomes = messages.map((message) => publisher.publish(message, options).then(confirmed, toError))
     const unconfirmed: Unconfirmed[] = []
-    await Promise.all(
-      messages.map((message, index) =>
-        publisher.publish(message, options).catch((thrown: unknown) => {
-          unconfirmed.push({ index, error: toError(thrown) })
-        })
-      )
-    )
-    tell(breaker, unconfirmed, messages.length)
+    for (const [index, outcome] of outcomes.entries()) {
+      const error = await outcome
+      if (error !== undefined) unconfirmed.push({ index, error })
+    }
+    if (unconfirmed.length === 0) breaker.answered()
+    else tell(breaker, unconfirmed, messages.length)
     return unconfirmed
   }
+
+const confirmed = (): undefined => undefined
 
 /** What the breaker learns: one silence opens it, any answer closes it, a message that was never sent says nothing. */
 const tell = (breaker: Breaker, unconfirmed: readonly Unconfirmed[], published: number): void => {
