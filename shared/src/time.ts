@@ -17,8 +17,12 @@ export const toDate = (micros: Micros): Date => new Date(Math.floor(micros / 100
 /** ISO 8601 in UTC with all six digits of a second: `2026-11-23T13:38:11.123456Z`. */
 export const toIso = (micros: Micros): string => {
   const millis = Math.floor(micros / 1000)
-  return `${new Date(millis).toISOString().slice(0, -1)}${String(micros - millis * 1000).padStart(3, '0')}Z`
+  if (millis !== lately.millis) lately = { millis, text: new Date(millis).toISOString().slice(0, -1) }
+  return `${lately.text}${String(micros - millis * 1000).padStart(3, '0')}Z`
 }
+
+/** Every message writes the moment of its receipt twice, and many come in one millisecond. */
+let lately = { millis: Number.NaN, text: '' }
 
 /** The inverse of `toIso`; `undefined` when the text is not an instant. */
 export const fromIso = (text: string): Micros | undefined => {
