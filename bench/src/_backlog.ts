@@ -1,4 +1,4 @@
-import { parseXmlRecord } from '@sluice/shared/records'
+import { parseRecord } from '@sluice/shared/records'
 import { findFormat } from '@sluice/shared/formats'
 import type { Workshop } from '../../test/support/workshop.ts'
 import { kyeroProperty } from './_kyero-feed.ts'
@@ -11,9 +11,10 @@ const kyero = { ...found, feed: found.feed }
 const CALLERS = 1_500
 const PATTERNS = 500
 
-const patterns = Array.from({ length: PATTERNS }, (_, index) =>
-  parseXmlRecord(Buffer.from(kyeroProperty(index).trim()), kyero.feed.records)
-)
+const toRecord = (xml: string): object =>
+  parseRecord({ bytes: Buffer.from(xml.trim()) }, kyero.feed.records).value as object
+
+const patterns = Array.from({ length: PATTERNS }, (_, index) => toRecord(kyeroProperty(index)))
 const bytes = patterns.reduce((sum, record) => sum + Buffer.byteLength(JSON.stringify(record)), 0)
 /** Mean size of a body. */
 export const BODY_BYTES = Math.round(bytes / PATTERNS)

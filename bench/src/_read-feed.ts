@@ -3,9 +3,8 @@ import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { XMLParser } from 'fast-xml-parser'
 import { SaxesParser } from 'saxes'
-import { recordHash } from '@sluice/shared/envelope'
 import { findFormat } from '@sluice/shared/formats'
-import { parseXmlRecord, readXmlRecords, type RawRecord } from '@sluice/shared/records'
+import { hashOf, parseRecord, readRecords, type RawRecord } from '@sluice/shared/records'
 
 /**
  * One reading of one Kyero file, in a process of its own so that its memory is its own:
@@ -27,33 +26,34 @@ type OnRecord = (record: unknown) => void
 type Reader = (file: string, onRecord: OnRecord) => Promise<void>
 
 const kyero = findFormat('kyero')?.feed?.records
-if (kyero === undefined) throw new Error('there is no format "kyero" with a feed')
+if (kyero?.kind !== 'xml') throw new Error('there is no format "kyero" with a feed of XML')
 const selector = kyero
 
 /** As the scheduler reads. */
 const READ_BYTES = 256 * 1024
 
 const rawRecords = async function* (file: string): AsyncGenerator<RawRecord> {
-  for await (const event of readXmlRecords(createReadStream(file, { highWaterMark: READ_BYTES }), selector)) {
+  for await (const event of readRecords(createReadStream(file, { highWaterMark: READ_BYTES }), selector)) {
     if (event.kind === 'record') yield event
   }
 }
 
 /** Ours, when nothing of a file is known: the scanner, then saxes a record. */
 const cold: Reader = async (file, onRecord) => {
-  for await (const { bytes } of rawRecords(file)) onRecord(parseXmlRecord(bytes, selector))
+  for await (const raw of rawRecords(file)) onRecord(parseRecord(raw, selector).value)
 }
 
 /** Ours, when everything of a file is known: hashes are looked up, nothing is parsed. */
 const unchanged: Reader = async (file, onRecord) => {
-  for await (const { bytes } of rawRecords(file)) onRecord(recordHash(bytes))
+  for await (const raw of rawRecords(file)) onRecord(hashOf(raw))
 }
 
 type Plain = { [name: string]: string | Plain | (string | Plain)[] }
 
 /** Elements that are lists by name alone: as little as a program for this one format needs to know. */
 const LIST_NAMES = new Set(selector.lists.map((path) => path.at(-1) ?? ''))
-const RECORD_DEPTH = selector.path.length
+const [path = []] = selector.paths
+const RECORD_DEPTH = path.length
 
 /**
  * What one would write for this one format: a parser over the whole file, an object a record. Does less than ours:
@@ -84,7 +84,7 @@ const saxesOnePass: Reader = async (file, onRecord) => {
     if (children !== undefined && text !== '') children['#text'] = text
     const value = children ?? text
     if (stack.length === RECORD_DEPTH - 1) {
-      if (name === selector.path.at(-1)) onRecord(value)
+      if (name === path.at(-1)) onRecord(value)
       return
     }
     const parent = stack.at(-1)

@@ -3,7 +3,7 @@ import type { Outcome } from '@sluice/shared/change'
 import { recordHash, type Envelope } from '@sluice/shared/envelope'
 import { findFormat } from '@sluice/shared/formats'
 import { createLogger } from '@sluice/shared/log'
-import { parseXmlRecord } from '@sluice/shared/records'
+import { parseRecord } from '@sluice/shared/records'
 import { nowMicros } from '@sluice/shared/time'
 import type { Db } from '@sluice/prisma/client'
 import { locationsGeneration } from '@sluice/prisma/tables/locations'
@@ -40,7 +40,8 @@ const kyero = { ...found, feed: found.feed }
 /** What a scheduler would publish of the first offers of the feed, as new offers under ids nobody has had. */
 const toEnvelopes = (prefix: string, offers: number, run: number): Envelope[] =>
   Array.from({ length: offers }, (_, ordinal) => {
-    const record = parseXmlRecord(Buffer.from(kyeroProperty(ordinal).trim()), kyero.feed.records)
+    const bytes = Buffer.from(kyeroProperty(ordinal).trim())
+    const record = parseRecord({ bytes }, kyero.feed.records).value as object
     const externalId = `${prefix}-${ordinal}`
     const body = Buffer.from(JSON.stringify({ ...record, id: externalId, price: String(100_000 + run) }))
     const receivedAt = nowMicros()

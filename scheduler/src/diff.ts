@@ -1,7 +1,7 @@
-import { recordHash, type Envelope } from '@sluice/shared/envelope'
+import type { Envelope } from '@sluice/shared/envelope'
 import { RecordError } from '@sluice/shared/errors'
 import type { Format } from '@sluice/shared/formats'
-import { parseXmlRecord, type RawRecord } from '@sluice/shared/records'
+import { hashOf, parseRecord, type ParsedRecord, type RawRecord } from '@sluice/shared/records'
 import type { Micros } from '@sluice/shared/time'
 import type { Db } from '@sluice/prisma/client'
 import { findSkippable } from '@sluice/prisma/tables/feed-records'
@@ -39,25 +39,21 @@ const SHOWN_BYTES = 4_000
  */
 export const createDiff = ({ db, run, source, format, receivedAt, ledger, unreadable }: DiffOptions) => {
   const read = (raw: RawRecord, hash: string, fileFactAt: Micros): Known | undefined => {
-    let record: unknown
+    let parsed: ParsedRecord | undefined
     try {
-      record = parseXmlRecord(raw.bytes, format.feed.records)
-      const facts = factsOf(record, { format, timeZone: source.timeZone, fileFactAt })
-      if (facts.warning !== undefined) {
-        const { code, message } = facts.warning
-        ledger.addProblem({
-          offset: raw.offset,
-          ordinal: raw.ordinal,
-          externalId: facts.externalId,
-          code,
-          message
-        })
+      parsed = parseRecord(raw, format.feed.records)
+      const facts = factsOf(parsed.value, { format, timeZone: source.timeZone, fileFactAt })
+      const { externalId } = facts
+      for (const warning of [parsed.warning, facts.warning]) {
+        if (warning === undefined) continue
+        const { code, message } = warning
+        ledger.addProblem({ offset: raw.offset, ordinal: raw.ordinal, externalId, code, message })
       }
-      return { raw, externalId: facts.externalId, envelope: toEnvelope(raw, hash, record, facts) }
+      return { raw, externalId, envelope: toEnvelope(raw, hash, parsed.body, facts) }
     } catch (thrown) {
       if (!(thrown instanceof RecordError)) throw thrown
       const { offset, ordinal } = raw
-      record ??= raw.bytes.toString('utf8', 0, SHOWN_BYTES)
+      const record = parsed?.value ?? raw.bytes.toString('utf8', 0, SHOWN_BYTES)
       unreadable.add({ offset, ordinal, error: thrown, hash, record })
       return undefined
     }
@@ -66,7 +62,7 @@ export const createDiff = ({ db, run, source, format, receivedAt, ledger, unread
   const toEnvelope = (
     raw: RawRecord,
     hash: string,
-    record: unknown,
+    body: Buffer,
     { externalId, factAt, factAtFrom }: ReturnType<typeof factsOf>
   ): Envelope => ({
     messageId: `${run.id}.${raw.ordinal}`,
@@ -85,12 +81,12 @@ export const createDiff = ({ db, run, source, format, receivedAt, ledger, unread
     sourceRevision: source.revision,
     run: run.id,
     attempt: 0,
-    body: Buffer.from(JSON.stringify(record))
+    body
   })
 
   /** The envelopes to send, in file order. */
   return async (records: readonly RawRecord[], fileFactAt: Micros): Promise<Envelope[]> => {
-    const hashes = records.map(({ bytes }) => recordHash(bytes))
+    const hashes = records.map(hashOf)
     const skippable = await findSkippable(db.sql, {
       sourceId: source.id,
       sourceSlug: source.slug,

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { toError } from '@sluice/shared/errors'
 import { toFetchSettings, type FetchSettings } from '@sluice/shared/fetch-settings'
-import { readXmlRecords } from '@sluice/shared/records'
+import { readRecords } from '@sluice/shared/records'
 import { findSettledBody } from '@sluice/prisma/tables/settled-bodies'
 import type { DiffOptions } from './diff.ts'
 import { RunError } from './errors.ts'
@@ -110,7 +110,7 @@ const pageReader =
       throw new RunError('FETCH_PAGES', `A page is larger than ${MAX_JSON_PAGE_BYTES} bytes`)
     }
     const stream = createReadStream(path)
-    for await (const event of readXmlRecords(stream, feed.records, { maxRecordBytes })) {
+    for await (const event of readRecords(stream, feed.records, { maxRecordBytes })) {
       if (event.kind === 'record' || event.kind === 'malformed') return { isEmpty: false }
       if (event.kind === 'end') return { isEmpty: event.complete }
     }

@@ -1,24 +1,24 @@
 import { expect, test } from 'vitest'
-import type { XmlEvent } from '@sluice/shared/records'
+import type { RecordEvent } from '@sluice/shared/records'
 import { readBatches, type RecordBatch } from './read-batches.ts'
 
-const record = (ordinal: number, size = 1): XmlEvent => ({
+const record = (ordinal: number, size = 1): RecordEvent => ({
   kind: 'record',
   ordinal,
   offset: ordinal,
   bytes: Buffer.alloc(size)
 })
-const end: XmlEvent = { kind: 'end', complete: true, records: 0, malformed: 0 }
+const end: RecordEvent = { kind: 'end', complete: true, records: 0, malformed: 0, bytes: 0 }
 
-const batches = async (events: XmlEvent[]): Promise<RecordBatch[]> => {
+const batches = async (events: RecordEvent[]): Promise<RecordBatch[]> => {
   const found: RecordBatch[] = []
   for await (const batch of readBatches(iterate(events))) found.push(batch)
   return found
 }
-const iterate = async function* (events: XmlEvent[]): AsyncGenerator<XmlEvent> {
+const iterate = async function* (events: RecordEvent[]): AsyncGenerator<RecordEvent> {
   yield* events
 }
-const sizes = async (events: XmlEvent[]): Promise<number[]> =>
+const sizes = async (events: RecordEvent[]): Promise<number[]> =>
   (await batches(events)).map(({ records }) => records.length)
 
 test('a batch is full by count or by bytes, and the last one carries the end', async () => {
@@ -38,7 +38,7 @@ test('the file’s time comes with the records behind it', async () => {
 })
 
 test('malformed records are not lost when the file’s time comes', async () => {
-  const malformed: XmlEvent = {
+  const malformed: RecordEvent = {
     kind: 'malformed',
     ordinal: 0,
     offset: 0,

@@ -3,7 +3,7 @@ import type { Publisher } from '@sluice/shared/broker'
 import { toMessage } from '@sluice/shared/envelope'
 import { RecordError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
-import { readXmlRecords, type DocumentEnd } from '@sluice/shared/records'
+import { readRecords, type DocumentEnd } from '@sluice/shared/records'
 import { toMicros, type Micros } from '@sluice/shared/time'
 import { createDiff, type DiffOptions } from './diff.ts'
 import type { Credit } from './credit.ts'
@@ -77,12 +77,13 @@ const readOne = async (
   let { fileFactAt } = options
 
   const bytes = countBytes(createReadStream(path, { highWaterMark: READ_BYTES }), figures)
-  const events = readXmlRecords(bytes, format.feed.records, { maxRecordBytes: options.maxRecordBytes })
+  const events = readRecords(bytes, format.feed.records, { maxRecordBytes: options.maxRecordBytes })
   for await (const batch of readBatches(events)) {
     signal.throwIfAborted()
     if (batch.generatedAt !== undefined) {
       fileFactAt = generatedAtOf(batch.generatedAt, options) ?? fileFactAt
     }
+    for (const { code, message } of batch.warnings) ledger.addProblem({ code, message })
     for (const { offset, ordinal, code, message } of placed(batch.malformed)) {
       unreadable.add({ offset, ordinal, error: { code, message, path: undefined } })
     }
@@ -106,6 +107,7 @@ const toOneEnd = (ends: readonly DocumentEnd[]): DocumentEnd => {
     complete: ends.every(({ complete }) => complete),
     records: ends.reduce((sum, { records }) => sum + records, 0),
     malformed: ends.reduce((sum, { malformed }) => sum + malformed, 0),
+    bytes: ends.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(fault === undefined ? {} : { fault })
   }
 }

@@ -4,7 +4,7 @@ import type { DocumentEnd } from '@sluice/shared/records'
 import { CutShortError, RunError } from './errors.ts'
 import { done, failed, toReading } from './verdict.ts'
 
-const whole: DocumentEnd = { kind: 'end', complete: true, records: 3, malformed: 0 }
+const whole: DocumentEnd = { kind: 'end', complete: true, records: 3, malformed: 0, bytes: 1 }
 const cut: DocumentEnd = {
   ...whole,
   complete: false,

@@ -14,7 +14,7 @@ import { applyTopology } from '@sluice/shared/broker'
 import type { OfferContent } from '@sluice/shared/offer'
 import { findFormat } from '@sluice/shared/formats'
 import { createLogger } from '@sluice/shared/log'
-import { parseXmlRecord, readXmlRecords } from '@sluice/shared/records'
+import { parseRecord, readRecords } from '@sluice/shared/records'
 import { createTopology } from '@sluice/shared/topology'
 import { createHouse, type House } from '../support/house.ts'
 import { startPrivatePostgres, type PrivatePostgres } from '../support/postgres.ts'
@@ -148,9 +148,9 @@ export const expectedOffers = async (feedFile: string): Promise<Map<string, Offe
   if (format === undefined || selector === undefined) throw new Error('the format kyero has no feed')
   const offers = new Map<string, OfferContent>()
   const bytes = await readFile(feedFile)
-  for await (const piece of readXmlRecords(Readable.from([bytes]), selector)) {
+  for await (const piece of readRecords(Readable.from([bytes]), selector)) {
     if (piece.kind !== 'record') continue
-    const record = parseXmlRecord(piece.bytes, selector) as { id: string }
+    const record = parseRecord(piece, selector).value as { id: string }
     const change = format.toChange(record, { timeZone: TIME_ZONE })
     if (change.kind !== 'upsert') throw new Error('a Kyero record is an upsert')
     offers.set(record.id, { ...change.units, presence: { state: 'active' } })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { findFormat } from '@sluice/shared/formats'
-import { parseXmlRecord } from '@sluice/shared/records'
+import { parseRecord, parseXmlDocument } from '@sluice/shared/records'
 import { readXml, type XmlOptions } from './xml.ts'
 
 const read = (body: string | Buffer, options: Partial<XmlOptions> = {}) =>
@@ -70,7 +70,7 @@ describe('an XML body', () => {
     if (kyero?.feed === undefined) throw new Error('Kyero has a feed')
     const property =
       '<property><id>7</id><images><image id="1"><url>https://example.com/1.jpg</url></image></images></property>'
-    const expected = parseXmlRecord(Buffer.from(property), kyero.feed.records)
+    const expected = parseRecord({ bytes: Buffer.from(property) }, kyero.feed.records).value
     expect(expected).toMatchObject({ images: { image: [{ '@id': '1' }] } })
     expect(records(property, { format: kyero })).toEqual([expected])
     expect(records(`<root><kyero/>${property}${property}</root>`, { format: kyero })).toEqual([
@@ -123,7 +123,7 @@ describe('a Salesforce outbound message', () => {
       { '@type': 'sf:Property__c', Id: 'a01000000000002AAA' }
     ])
     expect(reply).toMatchObject({ status: 200, contentType: 'text/xml; charset=utf-8' })
-    expect(parseXmlRecord(Buffer.from(reply?.body ?? ''), { lists: [] })).toEqual({
+    expect(parseXmlDocument(reply?.body ?? '', { lists: [], maxValues: 9, maxMembers: 9 }).value).toEqual({
       Body: { notificationsResponse: { Ack: 'true' } }
     })
   })

@@ -1,7 +1,13 @@
 import { MAX_RECORD_DEPTH } from '@sluice/shared/envelope'
 import { RecordError } from '@sluice/shared/errors'
 import type { Format } from '@sluice/shared/formats'
-import { declaredCharset, parseXmlDocument, type XmlObject, type XmlValue } from '@sluice/shared/records'
+import {
+  declaredCharset,
+  parseXmlDocument,
+  type XmlLayout,
+  type XmlObject,
+  type XmlValue
+} from '@sluice/shared/records'
 import { Refusal } from '../errors.ts'
 import { MAX_MEMBERS, MAX_VALUES } from '../limits.ts'
 import { markedCharset, toUtf8 } from './charset.ts'
@@ -22,20 +28,27 @@ export interface XmlOptions {
 }
 
 /**
- * The records of an XML document, in the JSON that feeds have too (`parseXmlRecord`). Where they are: as the source
+ * The records of an XML document, in the JSON that feeds have too (`parseRecord`). Where they are: as the source
  * says; in a Salesforce outbound message, its objects; as in the format's own files, if the root is theirs; else the
  * root is the record. Prefixes of names mean nothing, and entities but the five of XML are refused.
  * @throws Refusal BODY_MALFORMED, RECORDS_MISSING, RECORD_TOO_DEEP or VALUES_TOO_MANY
  */
 export const readXml = (bytes: Buffer, { charset, path, format }: XmlOptions): XmlBody => {
   const text = toUtf8(bytes, charsetOf(bytes, charset)).toString('utf8')
+  const layout = format.feed?.records.kind === 'xml' ? format.feed.records : undefined
   const isOutbound = mayBeOutboundMessage(text)
-  const preset = path ?? (isOutbound ? OUTBOUND_MESSAGE_PATH : (format.feed?.records.path ?? []))
-  const lists = format.feed?.records.lists ?? []
+  const preset = path ?? (isOutbound ? OUTBOUND_MESSAGE_PATH : pathIn(layout))
+  const lists = layout?.lists ?? []
   const below = lists.map((list) => [...preset.slice(1), ...list])
   const { root, value } = parse(text, [...below, ...lists]) // of the preset's records, or of a root that is the record
   const records = recordsAt(root, value, path ?? (preset[0] === root ? preset : [root]))
   return { records, ...(isOutbound && root === OUTBOUND_MESSAGE_PATH[0] ? { reply: ACKNOWLEDGEMENT } : {}) }
+}
+
+/** Where the records of a format's own files are, when it is one place with one name. */
+const pathIn = (layout: XmlLayout | undefined): readonly string[] => {
+  const [path, ...more] = layout?.paths ?? []
+  return path === undefined || more.length > 0 || path.includes('*') ? [] : path
 }
 
 /** RFC 7303 §3: a byte order mark, then the content type, then what the document says of itself. */

@@ -1,27 +1,11 @@
 import type { Change } from '../change.ts'
 import type { UnitFamily } from '../offer.ts'
+import type { RecordLayout } from '../records/layout.ts'
 
 /** What `toChange` may know besides the record itself. Formats do no I/O. */
 export interface MappingContext {
   /** IANA zone of the source, for wall-clock dates inside a record. */
   timeZone: string
-}
-
-/** Where the records are in a file of this format. */
-export interface XmlRecords {
-  kind: 'xml'
-  /** Element names from the root to the record: `['root', 'property']`. */
-  path: readonly string[]
-  /**
-   * Paths inside the record, without the record itself, that are lists even when the element stands once:
-   * `['images', 'image']`. Without this one child is an object and two are an array.
-   */
-  lists: readonly (readonly string[])[]
-  /**
-   * Path of the file's own generation time, from the root, if the format states one: `['root', 'date']`, or
-   * `['root', '@date']` for an attribute. A record without factAt that stands behind it uses it.
-   */
-  generatedAt?: readonly string[]
 }
 
 /**
@@ -41,7 +25,7 @@ export interface Format {
   factAt?: readonly string[]
   /** Where records are in a file; absent when the format only arrives by webhook. */
   feed?: {
-    records: XmlRecords
+    records: RecordLayout
     /** How the format says an offer is gone (plan §6). */
     gone: 'absent-from-snapshot' | 'verb-in-record'
   }

@@ -7,7 +7,7 @@ export { checkUnits } from './check-units.ts'
 /** For people who send it: the gateway's `/docs` show it. Records are read by `sluice.toChange`. */
 export { SluiceRecordSchema } from './sluice/record.ts'
 export { toPublishedSchema } from './publish-schema.ts'
-export { valueAt, type Format, type MappingContext, type XmlRecords } from './format.ts'
+export { valueAt, type Format, type MappingContext } from './format.ts'
 
 /** Every format we speak: one folder here, one line here (`pnpm new:format`, `docs/formats.md`). */
 export const formats: readonly Format[] = [kyero, sluice]

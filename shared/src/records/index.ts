@@ -1,19 +1,18 @@
 /** Bytes → records: streams, constant memory. */
+export { readRecords, type ReadOptions } from './read-records.ts'
+export { hashOf, parseRecord, readHead, type ParsedRecord } from './parse-record.ts'
+export type { Path, RecordLayout, XmlLayout } from './layout.ts'
+export { FileDamage } from './file-damage.ts'
 export {
-  parseXmlDocument,
-  parseXmlRecord,
-  type XmlDocument,
-  type XmlObject,
-  type XmlValue
-} from './parse-xml-record.ts'
-export { readXmlRecords } from './read-xml-records.ts'
-export type {
-  DocumentEnd,
-  DocumentFault,
-  DocumentFaultCode,
-  Malformed,
-  RawRecord,
-  XmlEvent
-} from './xml-events.ts'
-export { MAX_RECORD_BYTES, type ScannerOptions } from './xml-scanner.ts'
-export { declaredCharset } from './xml-charset.ts'
+  MAX_RECORD_BYTES,
+  type DocumentEnd,
+  type DocumentFault,
+  type DocumentFaultCode,
+  type Malformed,
+  type RawRecord,
+  type ReadWarning,
+  type RecordContext,
+  type RecordEvent
+} from './record-events.ts'
+export { parseXmlDocument, type XmlDocument, type XmlObject, type XmlValue } from './parse-xml-record.ts'
+export { declaredCharset } from './charset-names.ts'

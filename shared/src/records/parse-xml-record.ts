@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { SaxesParser } from 'saxes'
 import { RecordError } from '../errors.ts'
-import type { XmlRecords } from '../formats/format.ts'
+import type { XmlLayout } from './layout.ts'
 
 /**
  * JSON of XML. An element is an object, or a string when it holds only text; `@name` is an attribute, `#text` the text
@@ -34,9 +34,24 @@ interface Frame {
  * The JSON of one record's bytes: always an object for the record itself.
  * @throws RecordError `RECORD_NOT_UTF8`, `RECORD_TOO_DEEP` or `RECORD_NOT_WELL_FORMED` saying what and where.
  */
-export const parseXmlRecord = (bytes: Buffer, selector: Pick<XmlRecords, 'lists'>): XmlObject => {
+export const parseXmlRecord = (bytes: Buffer, selector: Pick<XmlLayout, 'lists'>): XmlObject => {
   if (!isUtf8(bytes)) throw new RecordError('RECORD_NOT_UTF8', 'The record holds bytes that are not UTF-8')
   return asObject(parse(bytes.toString('utf8'), treeOf(selector.lists)).value)
+}
+
+/**
+ * The elements and attributes of a record that ended before what makes it unsound, in the same JSON; `undefined` when
+ * there are none. An element that was still open is left out, and so is one that may go on.
+ */
+export const parseXmlHead = (bytes: Buffer, selector: Pick<XmlLayout, 'lists'>): XmlObject | undefined => {
+  const open: Frame[] = []
+  try {
+    const [sound = ''] = bytes.toString('utf8').split('\ufffd', 1) // a byte that is not UTF-8 may be anything
+    parse(sound, treeOf(selector.lists), UNLIMITED, open)
+  } catch (thrown) {
+    if (!(thrown instanceof RecordError)) throw thrown
+  }
+  return headOf(open)
 }
 
 /** A whole document small enough to be held in memory. */
@@ -61,7 +76,7 @@ const UNLIMITED: XmlLimits = { maxValues: Number.POSITIVE_INFINITY, maxMembers: 
  */
 export const parseXmlDocument = (
   text: string,
-  { lists, ...limits }: Pick<XmlRecords, 'lists'> & XmlLimits
+  { lists, ...limits }: Pick<XmlLayout, 'lists'> & XmlLimits
 ): XmlDocument => {
   const { root, value } = parse(text, treeOf(lists), limits)
   return { root, value: asObject(value) }
@@ -92,10 +107,10 @@ interface Parsed {
 const parse = (
   text: string,
   lists: ListTree | undefined,
-  { maxValues, maxMembers }: XmlLimits = UNLIMITED
+  { maxValues, maxMembers }: XmlLimits = UNLIMITED,
+  stack: Frame[] = []
 ): Parsed => {
   const parser = new SaxesParser({ xmlns: false, position: false })
-  const stack: Frame[] = []
   let root: Parsed = { root: '', value: '' }
   let values = 0
   let attributes = 0
@@ -148,6 +163,19 @@ const parse = (
   return root
 }
 
+/** Of elements still open only their attributes and complete children are known; their text is not. */
+const headOf = (open: readonly Frame[]): XmlObject | undefined => {
+  let inner: XmlObject | undefined
+  let innerName = ''
+  for (const { name, children } of open.toReversed()) {
+    const value = { ...children }
+    if (inner !== undefined) add(value, innerName, inner, false)
+    inner = value
+    innerName = name
+  }
+  return inner
+}
+
 const valueOf = ({ text, children }: Frame): string | XmlObject => {
   const trimmed = text.trim()
   if (children === undefined) return trimmed
@@ -179,7 +207,7 @@ export const localName = (name: string): string => {
 
 const trees = new WeakMap<object, ListTree>()
 
-const treeOf = (lists: XmlRecords['lists']): ListTree => {
+const treeOf = (lists: XmlLayout['lists']): ListTree => {
   const known = trees.get(lists)
   if (known !== undefined) return known
   const tree: ListTree = { isList: false, children: new Map() }

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { SaxesParser } from 'saxes'
 import { expect, test } from 'vitest'
-import type { XmlRecords } from '../formats/format.ts'
+import type { XmlLayout } from './layout.ts'
 import { parseXmlRecord, type XmlObject } from './parse-xml-record.ts'
-import type { RawRecord, XmlEvent } from './xml-events.ts'
+import type { RawRecord, ScannedEvent } from './record-events.ts'
 import { XmlScanner } from './xml-scanner.ts'
 
 /** The scanner against saxes reading the whole document in one pass, on documents nobody thought of. */
 
-const SELECTOR: XmlRecords = { kind: 'xml', path: ['root', 'list', 'offer'], lists: [['image']] }
+const SELECTOR: XmlLayout = { kind: 'xml', paths: [['root', 'list', 'offer']], lists: [['image']] }
 
 const name = fc.constantFrom('id', 'offer', 'list', 'image', 'offers', 'k:t', 'Я')
 const plain = fc.string({
@@ -81,7 +81,7 @@ const chunked = (bytes: Buffer, size: number): Buffer[] =>
 
 const scan = (xml: string | Buffer, size = 65_536) => {
   const scanner = new XmlScanner(SELECTOR)
-  const events: XmlEvent[] = []
+  const events: ScannedEvent[] = []
   for (const chunk of chunked(Buffer.from(xml), size)) events.push(...scanner.push(chunk))
   events.push(...scanner.finish())
   return {

@@ -1,20 +1,33 @@
-import type { XmlRecords } from '../formats/format.ts'
+import type { Path, XmlLayout } from './layout.ts'
+import type { FileDamage } from './file-damage.ts'
+import { Findings } from './findings.ts'
 import { attributeOf, localName, parseXmlRecord } from './parse-xml-record.ts'
-import { declaredCharset, isUtf8Name } from './xml-charset.ts'
-import type { DocumentFaultCode, MalformedCode, XmlEvent } from './xml-events.ts'
-import { XmlFindings } from './xml-findings.ts'
+import {
+  MAX_RECORD_BYTES,
+  type DocumentFaultCode,
+  type MalformedCode,
+  type RawRecord,
+  type ScannedEvent,
+  type Scanner,
+  type ScannerOptions
+} from './record-events.ts'
+import { XmlCaptures, type XmlCapture } from './xml-captures.ts'
 import { XmlOutline } from './xml-outline.ts'
+import { XmlPlaces } from './xml-places.ts'
 import { XmlTokenizer, type SectionKind, type StartTag, type Tag, type TagListener } from './xml-tokenizer.ts'
 
 /**
  * Tags → records: knows where in the document it is, which elements are records, and how to go on behind a damaged
- * one. Inside a record only three things count: tags named like the record, tags named like its parent, and its size.
+ * one. Inside a record only three things count: tags named like a record, tags named like its parent, and its size.
  * So whatever else is wrong in there costs that record and nothing behind it; saxes judges the rest.
  */
 
-export const MAX_RECORD_BYTES = 4 * 1024 * 1024
 const MAX_CONTEXT_BYTES = 64 * 1024
 const MAX_OUTER_DEPTH = 256
+/** Where an id is to be found, however large the record. */
+const MAX_HEAD_BYTES = 16 * 1024
+/** Of a file with more damaged records nobody will believe that the others are gone. */
+const MAX_HEADS = 1_000
 /** Reading again behind an unclosed record costs up to a record's maximum size; a broken file gets that so often. */
 const MAX_REREADS = 16
 /**
@@ -29,7 +42,8 @@ const BOM = [0xef, 0xbb, 0xbf]
 
 /** The element being collected: a record, or one above the records that says something about all of them. */
 interface Collected {
-  isRecord: boolean
+  /** What it was collected for, if it is no record. */
+  captures: readonly XmlCapture[] | undefined
   start: number
   contentStart: number
   name: Buffer
@@ -37,58 +51,50 @@ interface Collected {
   /** Open elements inside that are named like it, and like its parent. */
   nested: number
   nestedParents: number
-  /** Where the first element named like it began: the next record, should this one turn out to be unclosed. */
+  /** Names of the records that stand beside it. */
+  beside: readonly Buffer[]
+  /** Where the first element named like one of them began: the next record, should this one turn out to be unclosed. */
   firstNested: number | undefined
 }
 
-export interface ScannerOptions {
-  /** A record larger than this is reported and skipped. */
-  maxRecordBytes?: number
-}
-
-export class XmlScanner implements TagListener {
+export class XmlScanner implements Scanner, TagListener {
   wantsText = true
 
-  readonly #selector: XmlRecords
   readonly #maxRecordBytes: number
   readonly #tokenizer = new XmlTokenizer(this)
   readonly #outline = new XmlOutline()
-  readonly #findings = new XmlFindings()
-  /** Path of the element the records stand in. */
-  readonly #parentPath: readonly string[]
-  readonly #contextPath: readonly string[] | undefined
-  readonly #contextAttribute: string | undefined
+  readonly #findings = new Findings()
+  readonly #places: XmlPlaces
+  readonly #captures: XmlCaptures
   #collected: Collected | undefined
-  #recordName: string
-  #isContextRead: boolean
   #rereads = 0
+  #heads = 0
   #isNestingSeen = false
   #trustsNoNesting = false
   /** The damage behind which the next record is being looked for. */
   #searchedSince: number | undefined
 
-  constructor(selector: XmlRecords, options: ScannerOptions = {}) {
-    this.#selector = selector
-    this.#maxRecordBytes = options.maxRecordBytes ?? MAX_RECORD_BYTES
-    this.#parentPath = selector.path.slice(0, -1)
-    this.#recordName = selector.path.at(-1) ?? ''
-    const last = selector.generatedAt?.at(-1)
-    this.#contextAttribute = last?.startsWith('@') ? last.slice(1) : undefined
-    this.#contextPath =
-      this.#contextAttribute === undefined ? selector.generatedAt : selector.generatedAt?.slice(0, -1)
-    this.#isContextRead = this.#contextPath === undefined
+  constructor(layout: XmlLayout, { maxRecordBytes = MAX_RECORD_BYTES }: ScannerOptions = {}) {
+    this.#maxRecordBytes = maxRecordBytes
+    this.#places = new XmlPlaces(layout)
+    this.#captures = new XmlCaptures(layout, this.#findings)
   }
 
   /** The events of the next bytes; to be taken to the last one before more is pushed. */
-  *push(chunk: Uint8Array): Generator<XmlEvent, void> {
+  *push(chunk: Uint8Array): Generator<ScannedEvent, void> {
     this.#tokenizer.push(chunk)
     yield* this.#taken()
   }
 
-  *finish(): Generator<XmlEvent, void> {
+  *finish(): Generator<ScannedEvent, void> {
     this.#tokenizer.finish()
     yield* this.#taken()
-    yield this.#findings.end()
+    yield this.#findings.end(this.#tokenizer.end)
+  }
+
+  /** The stream broke: what is still to be read ends here. */
+  damage(damage: FileDamage): void {
+    this.#findings.damage(damage, this.#tokenizer.end)
   }
 
   /** Whether the rest of the file does not matter any more. */
@@ -117,8 +123,7 @@ export class XmlScanner implements TagListener {
     }
     if (this.#outline.isRootSeen) return
     const text = this.#tokenizer.text(start, end)
-    if (kind === 'doctype' && /^<!doctype\s+html\b/i.test(text)) this.#fail('FEED_HTML', start, HTML)
-    if (kind === 'pi') this.#checkCharset(text, start)
+    if (kind === 'doctype' && /^<!doctype\s+html\b/i.test(text)) this.fail('FEED_HTML', start, HTML)
   }
 
   onText(start: number, end: number): void {
@@ -126,7 +131,7 @@ export class XmlScanner implements TagListener {
     for (let at = start; at < end; at++) {
       const byte = bytes[at - base] ?? 0
       if (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d) || byte === BOM[at]) continue
-      this.#onStrayText(byte, at, end)
+      this.#onStrayText(at, end)
       return
     }
   }
@@ -153,13 +158,16 @@ export class XmlScanner implements TagListener {
     }
     const name = this.#tokenizer.text(tag.nameStart, tag.nameEnd)
     if (!this.#outline.isRootSeen && !this.#acceptRoot(name, tag.start)) return
-    this.#searchedSince = undefined
-    if (this.#outline.isAt(this.#selector.path, name)) {
-      this.#recordName = name
-      this.#collect(tag, name, true)
+    if (this.#searchedSince !== undefined) {
+      this.#goTo(this.#places.parentOf(name, this.#outline))
+      this.#searchedSince = undefined
+    }
+    const captures = this.#captures.at(this.#outline, name)
+    if (captures.length === 0 && this.#places.isRecord(this.#outline, name)) {
+      this.#collect(tag, name, undefined)
     } else {
-      if (tag.isBroken) this.#fail('FEED_STRUCTURE', tag.start, `the tag <${name}> is never closed by ">"`)
-      if (this.#readContext(tag, name)) return
+      if (tag.isBroken) this.fail('FEED_STRUCTURE', tag.start, `the tag <${name}> is never closed by ">"`)
+      if (captures.length > 0 && this.#capture(captures, tag, name)) return
       if (!tag.isEmpty) this.#enter(name, tag.start)
     }
     if (tag.isEmpty && this.#outline.depth === 0) this.#outline.isRootClosed = true
@@ -169,11 +177,12 @@ export class XmlScanner implements TagListener {
   #acceptRoot(name: string, offset: number): boolean {
     this.#outline.isRootSeen = true
     this.#tokenizer.allowsDoctype = false
-    const expected = this.#selector.path[0] ?? ''
-    if (localName(name) === expected) return true
-    if (name.toLowerCase() === 'html') this.#fail('FEED_HTML', offset, HTML)
-    else
-      this.#fail('FEED_ROOT', offset, `the root element is <${name}>, not <${expected}> as the format says`)
+    if (name.toLowerCase() === 'html') this.fail('FEED_HTML', offset, HTML)
+    else if (this.#places.isRoot(name)) return true
+    else {
+      const expected = this.#places.roots.map((root) => `<${root}>`).join(' or ')
+      this.fail('FEED_ROOT', offset, `the root element is <${name}>, not ${expected} as the format says`)
+    }
     return false
   }
 
@@ -181,7 +190,7 @@ export class XmlScanner implements TagListener {
     this.#outline.enter(name)
     this.#watchText()
     if (this.#outline.depth > MAX_OUTER_DEPTH) {
-      this.#fail('FEED_STRUCTURE', offset, `elements are nested deeper than ${MAX_OUTER_DEPTH} levels`)
+      this.fail('FEED_STRUCTURE', offset, `elements are nested deeper than ${MAX_OUTER_DEPTH} levels`)
       this.#tokenizer.halt()
     }
   }
@@ -194,78 +203,84 @@ export class XmlScanner implements TagListener {
     const name = this.#tokenizer.text(tag.nameStart, tag.nameEnd)
     const { parent } = this.#outline
     const how = this.#outline.leave(name)
+    this.#captures.surroundings.leave(this.#outline.depth)
     if (how === 'notOpen') this.#onStrayEndTag(name, tag.start)
     if (how === 'closedOthers') {
-      this.#fail('FEED_STRUCTURE', tag.start, `</${name}> stands where </${parent}> is expected`)
+      this.fail('FEED_STRUCTURE', tag.start, `</${name}> stands where </${parent}> is expected`)
     }
     this.#watchText()
   }
 
   #onStrayEndTag(name: string, offset: number): void {
-    if (localName(name) !== localName(this.#recordName)) {
-      this.#fail('FEED_STRUCTURE', offset, `</${name}> closes an element that was never opened`)
+    const parent = this.#places.parentOf(name, this.#outline)
+    if (parent === undefined) {
+      this.fail('FEED_STRUCTURE', offset, `</${name}> closes an element that was never opened`)
       return
     }
     this.#reportMalformed('RECORD_NOT_OPENED', offset, `</${name}> closes a record that was never opened`)
     // Its start tag may have been misspelt, and is still open.
-    if (this.#outline.isWithin(this.#parentPath)) this.#outline.goTo(this.#parentPath)
+    if (this.#outline.isWithin(parent)) this.#goTo(parent)
   }
 
   /** Around the root there is no text, and none between the records; elsewhere nobody asks. */
   #watchText(): void {
-    const { isRootClosed, depth } = this.#outline
-    const isBetween = depth === this.#parentPath.length && this.#outline.isWithin(this.#parentPath)
-    this.wantsText = this.#collected === undefined && (isRootClosed || isBetween)
+    this.wantsText =
+      this.#collected === undefined && (this.#outline.isRootClosed || this.#places.isBetween(this.#outline))
   }
 
-  /** True when the element is being collected or has been dealt with. */
-  #readContext(tag: StartTag, name: string): boolean {
-    if (
-      this.#isContextRead ||
-      this.#contextPath === undefined ||
-      !this.#outline.isAt(this.#contextPath, name)
-    )
+  /** True when the element is being collected. */
+  #capture(captures: readonly XmlCapture[], tag: StartTag, name: string): boolean {
+    const startTag = this.#tokenizer.text(tag.start, tag.end)
+    const elements = captures.filter((capture) => {
+      if (capture.attribute === undefined) return true
+      this.#captures.take(capture, attributeOf(startTag, capture.attribute))
       return false
-    this.#isContextRead = true
-    if (this.#contextAttribute === undefined) {
-      if (tag.isEmpty || tag.isBroken) return false
-      this.#collect(tag, name, false)
-      return true
+    })
+    if (elements.length === 0 || tag.isBroken) return false
+    if (tag.isEmpty) {
+      for (const capture of elements) this.#captures.take(capture, valueOf(Buffer.from(startTag)))
+      return false
     }
-    const value = attributeOf(this.#tokenizer.text(tag.start, tag.end), this.#contextAttribute)
-    this.#findings.addGeneratedAt(value)
-    return false
+    this.#collect(tag, name, elements)
+    return true
+  }
+
+  #goTo(path: Path | undefined): void {
+    if (path === undefined) return
+    this.#outline.goTo(path)
+    this.#captures.surroundings.leave(this.#outline.depth)
   }
 
   // Inside a record
 
-  #collect(tag: StartTag, name: string, isRecord: boolean): void {
+  #collect(tag: StartTag, name: string, captures: readonly XmlCapture[] | undefined): void {
     const { parent } = this.#outline
     const collected: Collected = {
-      isRecord,
+      captures,
       start: tag.start,
       contentStart: tag.end,
       name: Buffer.from(name),
       parent: parent === undefined ? undefined : Buffer.from(parent),
       nested: 0,
       nestedParents: 0,
+      beside: captures === undefined ? this.#places.namesBeside(this.#outline) : [],
       firstNested: undefined
     }
     this.#collected = collected
     this.#watchText()
     this.#tokenizer.keepFrom = tag.start
-    this.#tokenizer.told =
-      collected.parent === undefined ? [collected.name] : [collected.name, collected.parent]
+    this.#tokenizer.told = toldNames(collected)
     if (this.#isTooLarge(collected, tag.end)) return
     if (tag.isEmpty) this.#complete(collected, tag.end)
   }
 
   #openInside(collected: Collected, tag: StartTag): void {
     if (this.#isTooLarge(collected, tag.end)) return
-    if (this.#isNamed(tag, collected.name)) {
+    const isNamesake = this.#isNamed(tag, collected.name)
+    if (isNamesake || this.#isNamedLikeOne(tag, collected.beside)) {
       collected.firstNested ??= tag.start
-      if (this.#trustsNoNesting && collected.isRecord) this.#abandon(collected, tag.start)
-      else if (!tag.isEmpty) collected.nested++
+      if (this.#trustsNoNesting && collected.captures === undefined) this.#abandon(collected, tag.start)
+      else if (isNamesake && !tag.isEmpty) collected.nested++
     } else if (collected.parent !== undefined && !tag.isEmpty && this.#isNamed(tag, collected.parent)) {
       collected.nestedParents++
     }
@@ -284,15 +299,23 @@ export class XmlScanner implements TagListener {
 
   #complete(collected: Collected, end: number): void {
     const bytes = this.#tokenizer.slice(collected.start, end)
-    if (collected.isRecord) {
+    if (collected.captures === undefined) {
       if (collected.firstNested !== undefined) this.#isNestingSeen = true
-      this.#findings.addRecord(collected.start, bytes)
+      this.#findings.addRecord(collected.start, bytes, this.#around(collected))
       this.#pauseWhenFull()
       if (this.#outline.depth === 0) this.#outline.isRootClosed = true
     } else {
-      this.#findings.addGeneratedAt(textOf(bytes))
+      for (const capture of collected.captures) this.#captures.take(capture, valueOf(bytes))
     }
     this.#release()
+  }
+
+  #around({ name }: Collected): Pick<RawRecord, 'element' | 'context'> {
+    const { context } = this.#captures.surroundings
+    return {
+      ...(this.#places.hasManyNames ? { element: localName(name.toString()) } : {}),
+      ...(context === undefined ? {} : { context })
+    }
   }
 
   #release(): void {
@@ -305,14 +328,14 @@ export class XmlScanner implements TagListener {
   /** The element is not closed, as the tag at `revealedAt` shows: goes on at the next record inside it, or there. */
   #abandon(collected: Collected, revealedAt: number): void {
     const { firstNested } = collected
+    if (collected.captures === undefined) this.#reportNotClosed(collected, firstNested ?? revealedAt)
     this.#release()
-    if (!collected.isRecord) {
-      this.#fail('FEED_STRUCTURE', collected.start, `<${collected.name.toString()}> is never closed`)
+    if (collected.captures !== undefined) {
+      this.fail('FEED_STRUCTURE', collected.start, `<${collected.name.toString()}> is never closed`)
       this.#enter(collected.name.toString(), collected.start)
       this.#tokenizer.rewind(collected.contentStart)
       return
     }
-    this.#reportNotClosed(collected)
     if (firstNested !== undefined) this.#doubtNesting()
     this.#tokenizer.rewind(firstNested ?? revealedAt)
   }
@@ -324,21 +347,32 @@ export class XmlScanner implements TagListener {
   }
 
   #isTooLarge(collected: Collected, end: number): boolean {
-    if (end - collected.start <= (collected.isRecord ? this.#maxRecordBytes : MAX_CONTEXT_BYTES)) return false
-    if (!collected.isRecord) {
+    if (
+      end - collected.start <=
+      (collected.captures === undefined ? this.#maxRecordBytes : MAX_CONTEXT_BYTES)
+    )
+      return false
+    if (collected.captures !== undefined) {
       this.#abandon(collected, collected.start)
       return true
     }
     const name = collected.name.toString()
     if (collected.firstNested !== undefined) this.#doubtNesting()
+    const head = this.#headOf(collected)
     this.#release()
     this.#reportMalformed(
       'RECORD_TOO_LARGE',
       collected.start,
-      `the record is larger than ${this.#maxRecordBytes} bytes, or </${name}> or the end of a CDATA section or comment is missing`
+      `the record is larger than ${this.#maxRecordBytes} bytes, or </${name}> or the end of a CDATA section or comment is missing`,
+      head
     )
-    this.#searchRecord(collected.start)
+    this.#searchRecord(collected.start, this.#places.namesBeside(this.#outline))
     return true
+  }
+
+  #isNamedLikeOne(tag: Tag, names: readonly Buffer[]): boolean {
+    for (const name of names) if (this.#isNamed(tag, name)) return true
+    return false
   }
 
   #isNamed({ nameStart, nameEnd }: Tag, name: Buffer): boolean {
@@ -354,28 +388,28 @@ export class XmlScanner implements TagListener {
 
   /** A comment, CDATA section or tag around the records is larger than any record: it is taken as unclosed. */
   #skipSection(start: number): void {
-    this.#fail('FEED_STRUCTURE', start, 'a comment, CDATA section or tag between the records is never closed')
+    this.fail('FEED_STRUCTURE', start, 'a comment, CDATA section or tag between the records is never closed')
     if (this.#outline.isRootClosed) this.#tokenizer.halt()
-    else this.#searchRecord(start)
+    else this.#searchRecord(start, this.#places.names)
   }
 
-  #searchRecord(damagedAt: number): void {
+  #searchRecord(damagedAt: number, names: readonly Buffer[]): void {
     this.#searchedSince = damagedAt
-    this.#outline.goTo(this.#parentPath) // records are found again only where they belong
+    this.#goTo(this.#places.nearestParent(this.#outline)) // records are found again only where they belong
     if (this.#isGivenUp(damagedAt)) return
-    this.#tokenizer.searchTag(this.#recordName, damagedAt + 1)
+    this.#tokenizer.searchTag(names, damagedAt + 1)
   }
 
   /** Reading again and again costs more than what could still be found is worth: the file is left here. */
   #isGivenUp(offset: number): boolean {
     if (this.#tokenizer.rereadTokens <= MAX_REREAD_TOKENS + offset * REREAD_TOKENS_PER_BYTE) return false
-    this.#fail('FEED_STRUCTURE', offset, 'the file is damaged in too many places to be read on')
+    this.fail('FEED_STRUCTURE', offset, 'the file is damaged in too many places to be read on')
     this.#tokenizer.halt()
     return true
   }
 
   /** What was found, in parts: whenever much is waiting, reading stands still until it has been taken. */
-  *#taken(): Generator<XmlEvent, void> {
+  *#taken(): Generator<ScannedEvent, void> {
     yield* this.#findings.take()
     while (this.#tokenizer.isPaused) {
       this.#tokenizer.resume()
@@ -384,7 +418,7 @@ export class XmlScanner implements TagListener {
   }
 
   #endInside(collected: Collected, openAt: number): boolean {
-    if (!collected.isRecord) {
+    if (collected.captures !== undefined) {
       this.#abandon(collected, collected.start)
       return true
     }
@@ -392,13 +426,14 @@ export class XmlScanner implements TagListener {
       this.#abandon(collected, collected.firstNested)
       return true
     }
-    const next = this.#tokenizer.findTag(this.#recordName, Math.max(openAt, collected.start) + 1)
-    this.#release()
+    const next = this.#tokenizer.findTag(collected.beside, Math.max(openAt, collected.start) + 1)
     if (next === undefined) {
-      this.#fail('FEED_CUT_SHORT', collected.start, 'the file ends inside a record')
+      this.#release()
+      this.fail('FEED_CUT_SHORT', collected.start, 'the file ends inside a record')
       return false
     }
-    this.#reportNotClosed(collected)
+    this.#reportNotClosed(collected, next)
+    this.#release()
     if (!this.#isGivenUp(collected.start)) this.#tokenizer.rewind(next)
     return true
   }
@@ -409,58 +444,58 @@ export class XmlScanner implements TagListener {
       return false
     }
     if (openAt < end && this.#searchedSince === undefined) {
-      const next = this.#tokenizer.findTag(this.#recordName, openAt + 1)
+      const next = this.#tokenizer.findTag(this.#places.names, openAt + 1)
       if (next !== undefined) {
         this.#skipSection(openAt)
         return true
       }
     }
     if (this.#searchedSince !== undefined) {
-      this.#fail('FEED_STRUCTURE', this.#searchedSince, 'nothing can be read behind the damage')
+      this.fail('FEED_STRUCTURE', this.#searchedSince, 'nothing can be read behind the damage')
     } else if (!this.#outline.isRootSeen && openAt === end) {
-      this.#fail('FEED_EMPTY', 0, end === 0 ? 'the file is empty' : 'the file holds no element')
+      this.fail('FEED_EMPTY', 0, end === 0 ? 'the file is empty' : 'the file holds no element')
     } else {
-      this.#fail('FEED_CUT_SHORT', end, 'the file ends before its root element is closed')
+      this.fail('FEED_CUT_SHORT', end, 'the file ends before its root element is closed')
     }
     return false
   }
 
-  #onStrayText(byte: number, at: number, end: number): void {
-    if (this.#outline.isRootClosed) this.#trailing(at)
-    else if (!this.#outline.isRootSeen && (byte === 0 || (at < 2 && (byte === 0xfe || byte === 0xff)))) {
-      this.#fail('FEED_CHARSET', at, 'the file seems to be UTF-16; only UTF-8 is read')
+  #onStrayText(at: number, end: number): void {
+    if (this.#outline.isRootClosed) {
+      this.#trailing(at)
     } else {
       const sample = this.#tokenizer.text(at, Math.min(end, at + 60)).replace(/\s+/g, ' ')
       if (this.#outline.isRootSeen)
-        this.#fail('FEED_STRUCTURE', at, `text stands between the records: "${sample}"`)
-      else this.#fail('FEED_NOT_XML', at, `the file is not XML, it begins with "${sample}"`)
+        this.fail('FEED_STRUCTURE', at, `text stands between the records: "${sample}"`)
+      else this.fail('FEED_NOT_XML', at, `the file is not XML, it begins with "${sample}"`)
     }
   }
 
-  #checkCharset(instruction: string, offset: number): void {
-    const charset = declaredCharset(instruction)
-    if (charset === undefined || isUtf8Name(charset)) return
-    this.#fail('FEED_CHARSET', offset, `the file declares the charset "${charset}"; only UTF-8 is read`)
-  }
-
   #trailing(offset: number): void {
-    this.#fail('FEED_TRAILING', offset, 'there is more behind the end of the root element')
+    this.fail('FEED_TRAILING', offset, 'there is more behind the end of the root element')
     this.#tokenizer.halt()
   }
 
-  #fail(code: DocumentFaultCode, offset: number, reason: string): void {
+  fail(code: DocumentFaultCode, offset: number, reason: string): void {
     this.#findings.fail(code, offset, reason)
     if (this.#findings.isFatal) this.#tokenizer.halt()
   }
 
-  #reportNotClosed(collected: Collected): void {
+  #reportNotClosed(collected: Collected, end: number): void {
     const name = collected.name.toString()
-    this.#reportMalformed('RECORD_NOT_CLOSED', collected.start, `<${name}> is never closed by </${name}>`)
+    const reason = `<${name}> is never closed by </${name}>`
+    this.#reportMalformed('RECORD_NOT_CLOSED', collected.start, reason, this.#headOf(collected, end))
   }
 
-  #reportMalformed(code: MalformedCode, offset: number, reason: string): void {
-    this.#findings.addMalformed(code, offset, reason)
+  #reportMalformed(code: MalformedCode, offset: number, reason: string, head?: Buffer): void {
+    this.#findings.addMalformed(code, offset, reason, head)
     this.#pauseWhenFull()
+  }
+
+  /** Of a record whose end is missing; a record of a name nobody knew may be lost with it, and then it has none. */
+  #headOf({ start }: Collected, end = start + this.#maxRecordBytes): Buffer | undefined {
+    if (!this.#places.areNamesKnown || this.#heads++ >= MAX_HEADS) return undefined
+    return this.#tokenizer.slice(start, Math.min(end, start + MAX_HEAD_BYTES))
   }
 
   #pauseWhenFull(): void {
@@ -470,9 +505,19 @@ export class XmlScanner implements TagListener {
 
 const HTML = 'the file is an HTML page, most likely an error or login page of the vendor'
 
-const textOf = (bytes: Buffer): unknown => {
+const toldNames = ({ name, parent, beside }: Collected): readonly Buffer[] => [
+  name,
+  ...beside.filter((other) => !other.equals(name)),
+  ...(parent === undefined ? [] : [parent])
+]
+
+/** A text, or an object where there is more; `undefined` when it is not well-formed. */
+const valueOf = (bytes: Buffer): unknown => {
   try {
-    return parseXmlRecord(bytes, { lists: [] })['#text']
+    const value = parseXmlRecord(bytes, { lists: [] })
+    const [name, ...more] = Object.keys(value)
+    if (name === undefined) return ''
+    return name === '#text' && more.length === 0 ? value[name] : value
   } catch {
     return undefined
   }

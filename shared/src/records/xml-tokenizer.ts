@@ -96,7 +96,7 @@ export class XmlTokenizer {
   #inSubset = false
   /** Inside a DOCTYPE: the comment or instruction being skipped. */
   #inner: 'comment' | 'pi' | undefined
-  #needle: Buffer = Buffer.alloc(0)
+  #needles: readonly Buffer[] = []
   #isPaused = false
   /** The offset up to which the file had been read when reading first went back. */
   #furthest = 0
@@ -117,6 +117,11 @@ export class XmlTokenizer {
   finish(): void {
     this.#ended = true
     this.#run()
+  }
+
+  /** Offset behind the last byte fed. */
+  get end(): number {
+    return this.base + this.#length
   }
 
   /** Reads no further, whatever is fed. */
@@ -154,17 +159,17 @@ export class XmlTokenizer {
     this.#at = offset - this.base
   }
 
-  /** Skips from `offset` to the next start tag named `name`, looking at nothing but bytes. */
-  searchTag(name: string, offset: number): void {
+  /** Skips from `offset` to the next start tag with one of the names, looking at nothing but bytes. */
+  searchTag(names: readonly Buffer[], offset: number): void {
     this.#goesBack()
     this.#state = 'search'
-    this.#needle = Buffer.from(`<${name}`)
+    this.#needles = names.map(toNeedle)
     this.#at = offset - this.base
   }
 
-  /** Offset of the next start tag named `name` among the bytes retained, whatever it stands in. */
-  findTag(name: string, offset: number): number | undefined {
-    const found = this.#indexOfTag(Buffer.from(`<${name}`), offset - this.base)
+  /** Offset of the next start tag with one of the names among the bytes retained, whatever it stands in. */
+  findTag(names: readonly Buffer[], offset: number): number | undefined {
+    const found = this.#indexOfTag(names.map(toNeedle), offset - this.base)
     return found === -1 ? undefined : this.base + found
   }
 
@@ -458,10 +463,11 @@ export class XmlTokenizer {
   }
 
   #search(): boolean {
-    const found = this.#indexOfTag(this.#needle, this.#at)
+    const found = this.#indexOfTag(this.#needles, this.#at)
     if (found === -1) {
-      // The needle and the byte behind it may still be coming.
-      this.#at = Math.max(this.#at, this.#length - this.#needle.length)
+      // The longest needle and the byte behind it may still be coming.
+      const longest = Math.max(...this.#needles.map(({ length }) => length))
+      this.#at = Math.max(this.#at, this.#length - longest)
       return false
     }
     this.#at = found
@@ -469,14 +475,22 @@ export class XmlTokenizer {
     return true
   }
 
-  /** Where the start tag named `needle` (with its `<`) begins, the byte behind the name included; -1 when not there. */
-  #indexOfTag(needle: Buffer, from: number): number {
-    const bytes = this.bytes.subarray(0, this.#length)
-    let found = bytes.indexOf(needle, from)
-    while (found !== -1 && !endsName(bytes[found + needle.length])) found = bytes.indexOf(needle, found + 1)
-    return found
+  /** Where the first start tag named like a needle (with its `<`) begins, the byte behind the name included; or -1. */
+  #indexOfTag(needles: readonly Buffer[], from: number): number {
+    let first = -1
+    for (const needle of needles) {
+      const bytes = this.bytes.subarray(0, first === -1 ? this.#length : first)
+      let found = bytes.indexOf(needle, from)
+      while (found !== -1 && !endsName(this.bytes[found + needle.length])) {
+        found = bytes.indexOf(needle, found + 1)
+      }
+      if (found !== -1) first = found
+    }
+    return first
   }
 }
+
+const toNeedle = (name: Buffer): Buffer => Buffer.concat([Buffer.from('<'), name])
 
 /** Whether one of the names begins at `at`, as far as there are bytes to tell. */
 const mayBegin = (names: readonly Uint8Array[], bytes: Uint8Array, at: number, length: number): boolean => {

@@ -18,7 +18,7 @@ export const kyero: Format = {
   feed: {
     records: {
       kind: 'xml',
-      path: ['root', 'property'],
+      paths: [['root', 'property']],
       lists: [['images', 'image'], ['images', 'image', 'tags', 'tag'], ['features', 'feature'], ['custom']],
       generatedAt: ['root', 'kyero', 'feed_generated']
     },

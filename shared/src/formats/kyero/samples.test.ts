@@ -2,7 +2,7 @@ import { createReadStream, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import type { Change } from '../../change.ts'
-import { parseXmlRecord, readXmlRecords } from '../../records/index.ts'
+import { parseRecord, readRecords } from '../../records/index.ts'
 import { toMicros, toIso } from '../../time.ts'
 import { outcomeOf } from '../contract/fixtures.ts'
 import { valueAt } from '../format.ts'
@@ -17,8 +17,8 @@ const recordsOf = async (file: string): Promise<unknown[]> => {
   const selector = kyero.feed?.records
   if (selector === undefined) throw new Error('kyero is a feed')
   const records: unknown[] = []
-  for await (const event of readXmlRecords(createReadStream(join(SAMPLES, file)), selector)) {
-    if (event.kind === 'record') records.push(parseXmlRecord(event.bytes, selector))
+  for await (const event of readRecords(createReadStream(join(SAMPLES, file)), selector)) {
+    if (event.kind === 'record') records.push(parseRecord(event, selector).value)
   }
   return records
 }
