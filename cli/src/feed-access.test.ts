@@ -9,13 +9,17 @@ describe('access', () => {
       credentials: { scheme: 'bearer' },
       hostKey: HOST_KEY,
       upload: { rule: 'done-file', path: '*.done' },
-      pages: { by: 'link' }
+      pages: { by: 'link' },
+      entry: '*.blm',
+      charset: 'windows-1251'
     } as const
     expect(toAccess(before, { key: 'sluice' }).settings).toEqual({
       ...before,
       credentials: { scheme: 'key', user: 'sluice' }
     })
-    expect(toAccess(before, { credentials: false, doneFile: false, pages: false })).toEqual({
+    expect(
+      toAccess(before, { credentials: false, doneFile: false, pages: false, entry: false, charset: false })
+    ).toEqual({
       settings: { hostKey: HOST_KEY },
       wants: undefined
     })
@@ -26,7 +30,8 @@ describe('access', () => {
     ['credentials and none', { basic: 'u', credentials: false }],
     ['a user with a colon', { basic: 'u:p' }],
     ['a header with a space', { header: 'X Key' }],
-    ['half a host key', { hostKey: 'SHA256:abc' }]
+    ['half a host key', { hostKey: 'SHA256:abc' }],
+    ['a charset of two words', { charset: 'windows 1251' }]
   ] as const)('refuses %s', (_name, options) => {
     expect(() => toAccess({}, options)).toThrow(expect.objectContaining({ code: 'ACCESS_INVALID' }))
   })

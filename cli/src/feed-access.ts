@@ -20,6 +20,8 @@ export interface AccessOptions {
   tls?: 'explicit' | 'implicit'
   doneFile?: string | false
   pages?: PageRule | false
+  entry?: string | false
+  charset?: string | false
 }
 
 const CREDENTIALS = ['basic', 'bearer', 'header', 'query', 'key'] as const
@@ -40,6 +42,8 @@ export const withAccessOptions = (command: Command): Command =>
       '--done-file <path>',
       'FTP(S), SFTP: read only when this file is there; * is the path of the feed'
     )
+    .option('--entry <name>', 'a zip archive: the feed in it, * standing for anything; else its largest file')
+    .option('--charset <name>', 'of a file that is not UTF-8 and does not say which it is: windows-1251')
     .option('--pages <rule>', 'parameter:page, parameter:page:0, link, or json:links.next', toPageRule)
 
 const toPageRule = (text: string): PageRule => {
@@ -68,7 +72,7 @@ export const toAccess = (before: FetchSettings, options: AccessOptions): Access 
     throw new UsageError('ACCESS_INVALID', 'A feed has one kind of credentials; give one.')
   }
   const wants = credentialsOf(options)
-  const { credentials, upload, pages, ...rest } = before
+  const { credentials, upload, pages, entry, charset, ...rest } = before
   const kept = wants ?? (options.credentials === false ? undefined : credentials)
   const doneFile = options.doneFile
   const changed = {
@@ -78,16 +82,23 @@ export const toAccess = (before: FetchSettings, options: AccessOptions): Access 
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(typeof doneFile === 'string' ? { upload: { rule: 'done-file', path: doneFile } } : {}),
     ...(doneFile === undefined && upload !== undefined ? { upload } : {}),
-    ...(options.pages === undefined || options.pages === false ? {} : { pages: options.pages }),
-    ...(options.pages === undefined && pages !== undefined ? { pages } : {})
+    ...changedOr('pages', options.pages, pages),
+    ...changedOr('entry', options.entry, entry),
+    ...changedOr('charset', options.charset, charset)
   }
   const settings = toFetchSettings(changed)
   if (settings !== undefined) return { settings, wants }
   throw new UsageError(
     'ACCESS_INVALID',
-    'It cannot be used: a user has no colon, a header or parameter is letters, digits and -_., and a host key is ' +
-      'SHA256: and 43 characters, as `ssh-keygen -l` prints it.'
+    'It cannot be used: a user has no colon, a header or parameter is letters, digits and -_., a host key is ' +
+      'SHA256: and 43 characters, as `ssh-keygen -l` prints it, and a charset has a name of one word.'
   )
+}
+
+/** What was given, nothing if it is `false`, and else what was there before. */
+const changedOr = <T>(name: string, given: T | false | undefined, before: T | undefined): object => {
+  const value = given === undefined ? before : given
+  return value === undefined || value === false ? {} : { [name]: value }
 }
 
 const credentialsOf = ({

@@ -1,7 +1,7 @@
 import type { Envelope } from '@sluice/shared/envelope'
 import { RecordError } from '@sluice/shared/errors'
 import type { Format } from '@sluice/shared/formats'
-import { hashOf, parseRecord, type ParsedRecord, type RawRecord } from '@sluice/shared/records'
+import { hashOf, parseRecord, readHead, type ParsedRecord, type RawRecord } from '@sluice/shared/records'
 import type { Micros } from '@sluice/shared/time'
 import type { Db } from '@sluice/prisma/client'
 import { findSkippable } from '@sluice/prisma/tables/feed-records'
@@ -9,7 +9,7 @@ import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import type { Ledger } from './ledger.ts'
-import { factsOf } from './record-facts.ts'
+import { factsOf, idIn } from './record-facts.ts'
 import type { Unreadable } from './unreadable.ts'
 
 export interface DiffOptions {
@@ -54,7 +54,9 @@ export const createDiff = ({ db, run, source, format, receivedAt, ledger, unread
       if (!(thrown instanceof RecordError)) throw thrown
       const { offset, ordinal } = raw
       const record = parsed?.value ?? raw.bytes.toString('utf8', 0, SHOWN_BYTES)
-      unreadable.add({ offset, ordinal, error: thrown, hash, record })
+      const externalId =
+        parsed === undefined ? idIn(readHead(raw.bytes, format.feed.records), format) : undefined
+      unreadable.add({ offset, ordinal, error: thrown, hash, record, externalId })
       return undefined
     }
   }

@@ -22,6 +22,15 @@ import { SluiceError, type ErrorDetails } from '@sluice/shared/errors'
  * | `FETCH_TOO_LARGE` | more bytes than allowed |
  * | `FETCH_ENCODING` | a content encoding nobody asked for |
  * | `FETCH_INFLATE_RATIO` | a compressed answer grows beyond all proportion |
+ * | `UNPACK_DAMAGED` | the zip archive or gzip file is damaged (partial if something came before) |
+ * | `UNPACK_CUT_SHORT` | the gzip file ends too early (partial) |
+ * | `UNPACK_ENTRY` | no file in the zip archive, or none of the name |
+ * | `UNPACK_ENTRIES` | more files in the zip archive than anybody packs |
+ * | `UNPACK_PATH` | a name in the zip archive that leads out of it |
+ * | `UNPACK_ENCRYPTED` | the file in the zip archive has a password |
+ * | `UNPACK_METHOD` | the file in the zip archive is compressed in a way we do not know |
+ * | `UNPACK_INFLATE_RATIO` | a packed file grows beyond all proportion |
+ * | `UNPACK_TOO_LARGE` | more bytes than allowed once unpacked |
  * | `FETCH_UPLOADING` | the file is still being uploaded, or its done-file is missing |
  * | `FETCH_CHANGED` | the file was replaced while it was read (partial) |
  * | `FETCH_PAGES` | pages without end, or a next page that leads back |

@@ -1,8 +1,6 @@
-import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { toError } from '@sluice/shared/errors'
 import { toFetchSettings, type FetchSettings } from '@sluice/shared/fetch-settings'
-import { readRecords } from '@sluice/shared/records'
 import { findSettledBody } from '@sluice/prisma/tables/settled-bodies'
 import type { DiffOptions } from './diff.ts'
 import { RunError } from './errors.ts'
@@ -11,6 +9,7 @@ import type { FetchRules, Validators } from './fetch/body.ts'
 import { download, type Downloaded } from './fetch/download.ts'
 import { valueInJson, type ReadPage } from './fetch/pages.ts'
 import type { PassOptions } from './pass.ts'
+import { readBody, type BodyOptions } from './read-body.ts'
 import type { Shelf } from './spool.ts'
 
 /** A page that says itself where the next one is must fit into memory. */
@@ -44,7 +43,7 @@ export const fetchForRun = async (
     rules: { egress, limits: limitsOf(config) },
     patience: { attempts: config.SCHEDULER_FETCH_ATTEMPTS, baseMs: config.SCHEDULER_FETCH_RETRY_MS },
     pages: settings.pages,
-    readPage: pageReader(format, config.SCHEDULER_MAX_RECORD_BYTES),
+    readPage: pageReader(format, settings, config),
     shelf,
     signal,
     onOpen: ({ bytesTotal }) => {
@@ -85,7 +84,7 @@ const toValidators = (known: Validators | undefined): Validators | undefined => 
   }
 }
 
-const settingsOf = (stored: unknown, slug: string): FetchSettings => {
+export const settingsOf = (stored: unknown, slug: string): FetchSettings => {
   const settings = toFetchSettings(stored)
   if (settings !== undefined) return settings
   throw new RunError('FETCH_SETTINGS', `How ${slug} is fetched is stored in a way this release cannot read`)
@@ -99,18 +98,26 @@ const limitsOf = (config: PassOptions['config']): FetchRules['limits'] => ({
   uploadCheckMs: config.SCHEDULER_UPLOAD_CHECK_MS
 })
 
+export const readLimitsOf = (
+  config: PassOptions['config']
+): Pick<BodyOptions, 'maxBytes' | 'maxRecordBytes'> => ({
+  maxBytes: config.SCHEDULER_FETCH_MAX_BYTES,
+  maxRecordBytes: config.SCHEDULER_MAX_RECORD_BYTES
+})
+
 /** A page is read only as far as it takes to know what its rule asks. */
 const pageReader =
-  ({ feed }: DiffOptions['format'], maxRecordBytes: number): ReadPage =>
-  async ({ path, bytes }, looksFor) => {
+  (format: DiffOptions['format'], settings: FetchSettings, config: PassOptions['config']): ReadPage =>
+  async (page, looksFor) => {
+    const { path, bytes } = page
     if (looksFor.kind === 'nothing') return {}
     if (looksFor.kind === 'json') {
       if (bytes <= MAX_JSON_PAGE_BYTES)
         return { value: valueInJson(await readFile(path, 'utf8'), looksFor.path) }
       throw new RunError('FETCH_PAGES', `A page is larger than ${MAX_JSON_PAGE_BYTES} bytes`)
     }
-    const stream = createReadStream(path)
-    for await (const event of readRecords(stream, feed.records, { maxRecordBytes })) {
+    const events = readBody(page, { format, settings, ...readLimitsOf(config) })
+    for await (const event of events) {
       if (event.kind === 'record' || event.kind === 'malformed') return { isEmpty: false }
       if (event.kind === 'end') return { isEmpty: event.complete }
     }

@@ -7,6 +7,7 @@ import { fromDate, nowMicros, type Micros } from '@sluice/shared/time'
 import type { Topology } from '@sluice/shared/topology'
 import type { Db } from '@sluice/prisma/client'
 import { endReading, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import { markSeen } from '@sluice/prisma/tables/run-seen'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import type { SchedulerConfig } from './config.ts'
 import { createCredit, type Credit } from './credit.ts'
@@ -14,7 +15,7 @@ import type { DiffOptions } from './diff.ts'
 import { RunError } from './errors.ts'
 import type { Downloaded } from './fetch/download.ts'
 import type { Egress } from './fetch/egress.ts'
-import { fetchForRun } from './fetch-for-run.ts'
+import { fetchForRun, readLimitsOf, settingsOf } from './fetch-for-run.ts'
 import type { Ledger } from './ledger.ts'
 import { readFeed } from './read-feed.ts'
 import type { Spool } from './spool.ts'
@@ -104,12 +105,15 @@ const readSpooled = async (
     receivedAt,
     credit,
     unreadable,
-    paths: fetched.bodies.map(({ path }) => path),
+    bodies: fetched.bodies,
+    settings: settingsOf(source.fetch, source.slug),
     fileFactAt: fileFactAtOf(fetched.lastModifiedAt, receivedAt, source.exportLagMs),
-    maxRecordBytes: config.SCHEDULER_MAX_RECORD_BYTES,
+    ...readLimitsOf(config),
     exchange: topology.exchanges.records
   })
-  const reading = toReading(end, ledger.figures.malformed, fetched.cutShort)
+  await markSeen(db.sql, run.id, unreadable.identified) // last: a sound record of the same id is no duplicate
+  const { malformed } = ledger.figures
+  const reading = toReading(end, { malformed, unidentified: unreadable.unidentified }, fetched.cutShort)
   if (end.complete && fetched.cutShort === undefined) await unreadable.closeOthers()
   return reading
 }

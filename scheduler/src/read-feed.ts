@@ -1,29 +1,32 @@
-import { createReadStream } from 'node:fs'
 import type { Publisher } from '@sluice/shared/broker'
 import { toMessage } from '@sluice/shared/envelope'
 import { RecordError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
-import { readRecords, type DocumentEnd } from '@sluice/shared/records'
+import { readHead, type DocumentEnd } from '@sluice/shared/records'
 import { toMicros, type Micros } from '@sluice/shared/time'
 import { createDiff, type DiffOptions } from './diff.ts'
 import type { Credit } from './credit.ts'
 import { readBatches } from './read-batches.ts'
+import { readBody, type BodyOptions } from './read-body.ts'
+import { idIn } from './record-facts.ts'
 import { createSender, type Sender } from './sender.ts'
+import type { Spooled } from './spool.ts'
 
 export interface ReadFeedOptions extends DiffOptions {
   /** The spooled files, in the order they were fetched. */
-  paths: readonly string[]
+  bodies: readonly Spooled[]
+  settings: BodyOptions['settings']
   /** The time of its records unless it, or they, state one. */
   fileFactAt: Micros
   maxRecordBytes: number
+  /** Of an unpacked file. */
+  maxBytes: number
   credit: Pick<Credit, 'take'>
   publisher: Pick<Publisher, 'publish'>
   exchange: string
   signal: AbortSignal
   log: Logger
 }
-
-const READ_BYTES = 256 * 1024
 
 /**
  * One pass over the spooled files of a run: what Postgres does not have is published, everything is counted. Resolves when the
@@ -45,8 +48,11 @@ const read = async (options: ReadFeedOptions): Promise<DocumentEnd> => {
   const changed = createDiff(options)
   const sender = createSender({ publisher, signal, log, onConfirmed: () => void (figures.published += 1) })
   const ends: DocumentEnd[] = []
-  for (const path of options.paths) {
-    ends.push(await readOne(path, options, { changed, sender }))
+  let offset = 0
+  for (const body of options.bodies) {
+    const end = await readOne(body, offset, options, { changed, sender })
+    ends.push(end)
+    offset += end.bytes
   }
   await sender.flush()
   return toOneEnd(ends)
@@ -59,33 +65,34 @@ interface Hands {
 
 /** Places and numbers of a record go on from file to file: they name it within the run. */
 const readOne = async (
-  path: string,
+  body: Spooled,
+  offset: number,
   options: ReadFeedOptions,
   { changed, sender }: Hands
 ): Promise<DocumentEnd> => {
   const { credit, exchange, signal, ledger, unreadable, format } = options
   const { figures } = ledger
-  const bytesBefore = figures.bytesRead
   const recordsBefore = figures.recordsSeen
   const placed = <T extends { offset: number; ordinal: number }>(records: T[]): T[] => {
     for (const record of records) {
-      record.offset += bytesBefore
+      record.offset += offset
       record.ordinal += recordsBefore
     }
     return records
   }
   let { fileFactAt } = options
 
-  const bytes = countBytes(createReadStream(path, { highWaterMark: READ_BYTES }), figures)
-  const events = readRecords(bytes, format.feed.records, { maxRecordBytes: options.maxRecordBytes })
+  const onRead = (bytes: number): void => void (figures.bytesRead += bytes)
+  const events = readBody(body, { ...options, onRead })
   for await (const batch of readBatches(events)) {
     signal.throwIfAborted()
     if (batch.generatedAt !== undefined) {
       fileFactAt = generatedAtOf(batch.generatedAt, options) ?? fileFactAt
     }
     for (const { code, message } of batch.warnings) ledger.addProblem({ code, message })
-    for (const { offset, ordinal, code, message } of placed(batch.malformed)) {
-      unreadable.add({ offset, ordinal, error: { code, message, path: undefined } })
+    for (const { offset: at, ordinal, code, message, head } of placed(batch.malformed)) {
+      const externalId = head === undefined ? undefined : idIn(readHead(head, format.feed.records), format)
+      unreadable.add({ offset: at, ordinal, error: { code, message, path: undefined }, externalId })
     }
     figures.recordsSeen += batch.records.length + batch.malformed.length
     const envelopes = batch.records.length === 0 ? [] : await changed(placed(batch.records), fileFactAt)
@@ -109,16 +116,6 @@ const toOneEnd = (ends: readonly DocumentEnd[]): DocumentEnd => {
     malformed: ends.reduce((sum, { malformed }) => sum + malformed, 0),
     bytes: ends.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(fault === undefined ? {} : { fault })
-  }
-}
-
-const countBytes = async function* (
-  stream: AsyncIterable<Buffer>,
-  figures: { bytesRead: number }
-): AsyncGenerator<Buffer> {
-  for await (const chunk of stream) {
-    figures.bytesRead += chunk.length
-    yield chunk
   }
 }
 

@@ -35,6 +35,16 @@ export const factsOf = (record: unknown, { format, timeZone, fileFactAt }: Facts
   }
 }
 
+/** The id of a record of which little is known; `undefined` when it is not there, or none that could be used. */
+export const idIn = (record: unknown, { id }: FactsContext['format']): string | undefined => {
+  try {
+    return idOf(record, id)
+  } catch (thrown) {
+    if (thrown instanceof RecordError) return undefined
+    throw thrown
+  }
+}
+
 const idOf = (record: unknown, path: readonly string[]): string => {
   const id = textAt(record, path)
   const pointer = `/${path.join('/')}`

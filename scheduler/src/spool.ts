@@ -10,6 +10,8 @@ export interface Spooled {
   path: string
   bytes: number
   sha256: string
+  /** As the server says. */
+  charset?: string
   /** Why it is not the whole body. */
   cutShort?: CutShortError
 }
@@ -64,7 +66,8 @@ export const createSpool = async (
             if ((body.bytesTotal ?? 0) > maxBytes) throw tooLarge(maxBytes)
             await demandRoom(body.bytesTotal ?? 0)
             const path = join(place, String(number))
-            return { path, ...(await write(path, body.bytes, { maxBytes, demandRoom, folder })) }
+            const written = await write(path, body.bytes, { maxBytes, demandRoom, folder })
+            return { path, ...written, ...(body.charset === undefined ? {} : { charset: body.charset }) }
           },
           drop: ({ path }) => rm(path, { force: true })
         })

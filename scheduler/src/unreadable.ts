@@ -9,11 +9,15 @@ import type { SourceRow } from '@sluice/prisma/tables/sources'
 import type { Ledger } from './ledger.ts'
 
 /**
- * Records of a feed that cannot be read: nobody knows which offer they are, so they are rejected under their byte
- * offset, and the next pass over a sound file closes them.
+ * Records of a feed that cannot be read. They are rejected under their byte offset, and the next pass over a sound file
+ * closes them. Of some it is known all the same which offers they are: those are still offered, so they count as seen.
  */
 export interface Unreadable {
   add: (record: UnreadableRecord) => void
+  /** How many nobody knows: any of the feed's offers can be among them. */
+  readonly unidentified: number
+  /** The ids that are known. */
+  readonly identified: readonly string[]
   /** Writes what was added. */
   flush: () => Promise<void>
   /** The file was read to its end: what earlier runs could not read is gone or was added again. */
@@ -25,6 +29,8 @@ interface UnreadableRecord {
   ordinal: number
   error: Pick<RecordError, 'code' | 'message' | 'path'>
   hash?: string
+  /** When it is certain. */
+  externalId?: string | undefined
   /** As far as it could be read. */
   record?: unknown
 }
@@ -46,11 +52,25 @@ export const createUnreadable = (options: UnreadableOptions): Unreadable => {
   const { db, run, source, formatVersion, receivedAt, ledger, reporter } = options
   let pending: NewRejection[] = []
   let written = 0
+  let unidentified = 0
+  const identified: string[] = []
 
   return {
-    add: ({ offset, ordinal, error: { code, message, path }, hash = '', record }) => {
+    get unidentified() {
+      return unidentified
+    },
+    identified,
+    add: ({ offset, ordinal, error: { code, message, path }, hash = '', record, externalId }) => {
       ledger.figures.malformed += 1
-      ledger.addProblem({ offset, ordinal, code, message })
+      ledger.addProblem({
+        offset,
+        ordinal,
+        code,
+        message,
+        ...(externalId === undefined ? {} : { externalId })
+      })
+      if (externalId === undefined || identified.length >= MAX_REJECTIONS) unidentified += 1
+      else identified.push(externalId)
       const messageId = `${run.id}.${ordinal}`
       reporter.rejection({ source: source.slug, code, message, messageId, path, record })
       if (written + pending.length >= MAX_REJECTIONS) return

@@ -11,21 +11,30 @@ const cut: DocumentEnd = {
   fault: { code: 'FEED_CUT_SHORT', message: 'cut', offset: 9 }
 }
 
-test('only a whole file of readable records is complete', () => {
-  expect(toReading(whole, 0, undefined)).toEqual({ snapshot: 'complete' })
-  expect(toReading({ ...whole, records: 0 }, 0, undefined)).toEqual({ snapshot: 'complete' })
-  expect(toReading(whole, 1, undefined)).toMatchObject({ snapshot: 'partial', errorCode: 'FEED_RECORDS' })
-  expect(toReading(cut, 0, undefined)).toMatchObject({ snapshot: 'partial', errorCode: 'FEED_CUT_SHORT' })
+const none = { malformed: 0, unidentified: 0 }
+
+test('only a whole file of which every offer is known is complete', () => {
+  expect(toReading(whole, none, undefined)).toEqual({ snapshot: 'complete' })
+  expect(toReading({ ...whole, records: 0 }, none, undefined)).toEqual({ snapshot: 'complete' })
+  expect(toReading(whole, { malformed: 2, unidentified: 1 }, undefined)).toMatchObject({
+    snapshot: 'partial',
+    errorCode: 'FEED_RECORDS'
+  })
+  expect(toReading(whole, { malformed: 2, unidentified: 0 }, undefined)).toMatchObject({
+    snapshot: 'complete',
+    errorCode: 'FEED_RECORDS'
+  })
+  expect(toReading(cut, none, undefined)).toMatchObject({ snapshot: 'partial', errorCode: 'FEED_CUT_SHORT' })
 })
 
 test('a download that broke off is named before what it did to the file', () => {
   const stalled = new CutShortError('FETCH_STALLED', 'silent')
-  expect(toReading(cut, 2, stalled)).toMatchObject({ snapshot: 'partial', errorCode: 'FETCH_STALLED' })
-  expect(toReading(whole, 0, stalled)).toMatchObject({ snapshot: 'partial', errorCode: 'FETCH_STALLED' })
+  expect(toReading(cut, none, stalled)).toMatchObject({ snapshot: 'partial', errorCode: 'FETCH_STALLED' })
+  expect(toReading(whole, none, stalled)).toMatchObject({ snapshot: 'partial', errorCode: 'FETCH_STALLED' })
 })
 
 test('a file of which nothing could be read is a failure', () => {
-  expect(() => toReading({ ...cut, records: 0 }, 0, undefined)).toThrow(RunError)
+  expect(() => toReading({ ...cut, records: 0 }, none, undefined)).toThrow(RunError)
 })
 
 test('a partial run is done, with its reason', () => {

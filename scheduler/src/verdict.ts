@@ -45,12 +45,22 @@ export const failed = (thrown: unknown): Verdict => {
   return { ...base, errorCode: 'RUN_BUG', isDueAgain: false, bug: error }
 }
 
+/** Records that could not be read, and those among them of which nobody knows which offers they are. */
+interface Unread {
+  malformed: number
+  unidentified: number
+}
+
 /**
- * What is known of a file once it is read. Only a file that came whole, whose root element was seen to close, and of
- * which every record could be read, says what a vendor offers *no more*.
+ * What is known of a file once it is read. Only a file that came whole, whose end was seen, and of which it is known
+ * for every record which offer it is, says what a vendor offers *no more*.
  * @throws RunError when nothing at all of it could be read: that is no partial success
  */
-export const toReading = (end: DocumentEnd, malformed: number, cutShort: RunError | undefined): Reading => {
+export const toReading = (
+  end: DocumentEnd,
+  { malformed, unidentified }: Unread,
+  cutShort: RunError | undefined
+): Reading => {
   const fault = cutShort ?? end.fault
   if (fault !== undefined) {
     const { code, message } = fault
@@ -59,7 +69,7 @@ export const toReading = (end: DocumentEnd, malformed: number, cutShort: RunErro
   }
   if (malformed === 0) return { snapshot: 'complete' }
   return {
-    snapshot: 'partial',
+    snapshot: unidentified === 0 ? 'complete' : 'partial',
     errorCode: 'FEED_RECORDS',
     errorMessage: `${malformed} of the records could not be read; the problems of this run say which and why`
   }

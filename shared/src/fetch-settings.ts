@@ -60,7 +60,11 @@ const FetchSettingsSchema = Type.Object(
     /** FTPS: explicit (`AUTH TLS`, the usual one) or implicit. */
     tls: Type.Optional(Type.Enum(['explicit', 'implicit'])),
     upload: Type.Optional(UploadSchema),
-    pages: Type.Optional(PagesSchema)
+    pages: Type.Optional(PagesSchema),
+    /** In a zip archive: the name of the feed in it, `*` standing for anything. */
+    entry: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    /** The charset of a file that is not UTF-8 and does not say which it is. */
+    charset: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,40}$' }))
   },
   strict
 )

@@ -23,7 +23,7 @@ import { storeSecret } from './secrets.ts'
 export const addFeedAccess = (feeds: Command, context: Context): void => {
   withExamples(
     withAccessOptions(feeds.command('access'))
-      .summary('credentials, host key and pages of a feed')
+      .summary('credentials, host key, pages, charset of a feed')
       .description(
         'Changes how a feed is fetched: what is given is set, the rest stays. A secret is read from stdin and stored ' +
           'sealed with the master key in SLUICE_SECRETS_KEY; the one before is revoked.'
@@ -32,6 +32,8 @@ export const addFeedAccess = (feeds: Command, context: Context): void => {
       .option('--no-credentials', 'fetch without any, and revoke what there is')
       .option('--no-done-file', 'a file that stands still is uploaded')
       .option('--no-pages', 'the feed is one file')
+      .option('--no-entry', 'the largest file of a zip archive')
+      .option('--no-charset', 'the file says which it is')
       .option(
         '--from-address',
         'seal the user and password that stand in the address, and take them out of it'

@@ -9,6 +9,8 @@ export interface FeedBody extends Validators {
   /** As announced; undefined when it was not. */
   bytesTotal?: number
   lastModifiedAt?: Date
+  /** As the server says. */
+  charset?: string
   /** Where the server says the next page is. */
   next?: string
 }

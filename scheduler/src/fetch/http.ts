@@ -98,19 +98,29 @@ const accepted = (response: IncomingMessage, url: URL, isConditional: boolean): 
 }
 
 const toBody = (response: IncomingMessage, { limits }: FetchRules, signal: AbortSignal): FeedBody => {
-  const { 'content-length': length, 'content-encoding': encoding, link } = response.headers
+  const {
+    'content-length': length,
+    'content-encoding': encoding,
+    'content-type': type,
+    link
+  } = response.headers
   const validators = validatorsOf(response)
   const lastModifiedAt = new Date(validators.lastModified ?? Number.NaN)
   const isPlain = encoding !== 'gzip'
   const nextPage = nextLinkOf(link)
+  const charset = charsetOf(type)
   return {
     ...validators,
     bytes: untilCutShort(chunksOf(isPlain ? response : inflate(response)), signal, limits),
     ...(length === undefined || !isPlain ? {} : { bytesTotal: Number(length) }),
     ...(Number.isNaN(lastModifiedAt.getTime()) ? {} : { lastModifiedAt }),
+    ...(charset === undefined ? {} : { charset }),
     ...(nextPage === undefined ? {} : { next: nextPage })
   }
 }
+
+/** RFC 9110 §8.3.2: `text/xml; charset="windows-1251"`. */
+const charsetOf = (type = ''): string | undefined => /;\s*charset\s*=\s*"?([^\s";]{1,40})/i.exec(type)?.[1]
 
 const validatorsOf = ({ headers: { etag, 'last-modified': lastModified } }: IncomingMessage): Validators => ({
   ...(etag === undefined ? {} : { etag }),

@@ -2,6 +2,7 @@ import type { PageRule } from '@sluice/shared/fetch-settings'
 import { valueAt } from '@sluice/shared/formats'
 import { withoutSecrets } from '@sluice/shared/log'
 import { RunError } from '../errors.ts'
+import type { Spooled } from '../spool.ts'
 
 /** What a rule wants to know of a page beside its headers. */
 export type LookFor = { kind: 'nothing' } | { kind: 'records' } | { kind: 'json'; path: readonly string[] }
@@ -14,7 +15,7 @@ export interface Page {
   value?: unknown
 }
 
-export type ReadPage = (page: { path: string; bytes: number }, looksFor: LookFor) => Promise<Page>
+export type ReadPage = (page: Pick<Spooled, 'path' | 'bytes' | 'charset'>, looksFor: LookFor) => Promise<Page>
 
 /** From one page to the next; one a run. */
 export interface Pager {

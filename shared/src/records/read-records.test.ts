@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { encode } from '../../../test/support/charset.ts'
 import { FileDamage } from './file-damage.ts'
 import type { XmlLayout } from './layout.ts'
 import { hashOf, parseRecord } from './parse-record.ts'
@@ -34,17 +35,6 @@ const saidOf = (events: readonly RecordEvent[]) => ({
   warnings: events.flatMap((event) => (event.kind === 'warning' ? [event.message] : [])),
   end: events.at(-1)
 })
-
-/** Windows-1251 and KOI8-R have no encoder in Node: the table is turned round. */
-const encode = (text: string, charset: string): Buffer => {
-  if (charset.startsWith('utf-16')) {
-    const bytes = Buffer.from(text, 'utf16le')
-    return charset === 'utf-16be' ? bytes.swap16() : bytes
-  }
-  if (charset === 'utf-8') return Buffer.from(text)
-  const table = new TextDecoder(charset).decode(Uint8Array.from({ length: 256 }, (_, byte) => byte))
-  return Buffer.from(Array.from(text, (character) => table.indexOf(character)))
-}
 
 const OFFERS = ['Двустаен апартамент', 'Къща, 120 кв.м', 'Гараж'].map(
   (title, index) => `<offer><id>${index + 1}</id><title>${title}</title></offer>`
@@ -165,6 +155,14 @@ describe('one feed in many charsets', () => {
     const ascii = '<?xml version="1.0" encoding="x-unheard-of"?><root><offer><id>1</id></offer></root>'
     expect(saidOf(await collect([Buffer.from(ascii)])).end).toMatchObject({ complete: true, records: 1 })
   })
+})
+
+test('a message that quotes the file can be stored', async () => {
+  for (const text of ['\0\0\u0001', '<ro\0ot><offer/></ro\0ot>', `<root>\0${OFFERS[0]}</root>`]) {
+    const end = (await collect([Buffer.from(text)])).at(-1)
+    expect(JSON.stringify(end)).not.toMatch(/\\u00[01]/)
+    expect(end).toMatchObject({ complete: false })
+  }
 })
 
 test('a stream that is damaged ends the file where it broke, and what came before counts', async () => {

@@ -120,8 +120,11 @@ class Report {
 
   #located<T extends { offset: number; message: string }>(found: T): T {
     const offset = this.#transcoder.placeOf(found.offset)
-    return { ...found, offset, message: `At byte ${offset}, ${found.message}` }
+    return { ...found, offset, message: `At byte ${offset}, ${printable(found.message)}` }
   }
 }
+
+/** A message quotes the file, and no database stores a NUL. */
+const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ')
 
 const REPLACEMENT = Buffer.from('\ufffd')
