@@ -25,6 +25,12 @@ afterAll(() => shop?.remove())
 
 const rejections = (source: SourceRow, open = true) =>
   listRejections(shop.database.db.sql, { sourceSlug: source.slug, open })
+const seenBy = async ({ id }: SourceRow): Promise<number> =>
+  (
+    await shop.query(
+      `SELECT FROM run_seen s JOIN feed_runs r ON r.id = s.run_id WHERE r.source_id = ${id} AND r.removals IS NOT NULL`
+    )
+  ).length
 const nextRunAt = async (source: SourceRow): Promise<Date | undefined> =>
   (await findSource(shop.database.db.sql, source.slug))?.nextRunAt
 
@@ -149,8 +155,8 @@ describe('with a worker', () => {
     expect(await shop.runToEnd(source)).toMatchObject({ state: 'done', published: 60, skipped: 0 })
     expect(await shop.runToEnd(source)).toMatchObject({ state: 'done', published: 0, skipped: 60 })
     await waitFor(
-      'the ids seen by ended runs to be forgotten',
-      async () => (await shop.query('SELECT FROM run_seen')).length === 0
+      'the ids seen by all runs but the newest list to be forgotten',
+      async () => (await seenBy(source)) === 60
     )
     const changed = offers.map((offer, index) =>
       index === 7 ? { ...offer, price: 1, updatedAt: '2026-11-20 10:00:00' } : offer

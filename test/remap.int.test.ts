@@ -29,7 +29,7 @@ const versioned: typeof toMessage = (envelope, source) => {
   const message = toMessage(envelope, source)
   if (!('fact' in message.meaning) || envelope.formatVersion > 1) return message
   const { fact } = message.meaning
-  if (fact.change.kind === 'withdraw') return message
+  if (!('units' in fact.change)) return message
   const { listPrice, propertyType } = fact.change.units
   if (propertyType?.type === 'parking') {
     return { ...message, meaning: { problem: new RecordError('RECORD_INVALID', 'no parking') } }

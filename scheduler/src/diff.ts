@@ -19,6 +19,8 @@ export interface DiffOptions {
   format: Format & { feed: NonNullable<Format['feed']> }
   /** When the fetch started: the same for all records of a run. */
   receivedAt: Micros
+  /** Since when the newest list of the feed is true: one that is fetched later is no older. */
+  listedSince: Micros
   ledger: Ledger
   unreadable: Unreadable
 }
@@ -37,7 +39,8 @@ const SHOWN_BYTES = 4_000
  * What of a batch must be sent: the records Postgres does not already have (plan §6), each offer once a file. Known
  * ones are found by their hash and never parsed.
  */
-export const createDiff = ({ db, run, source, format, receivedAt, ledger, unreadable }: DiffOptions) => {
+export const createDiff = (options: DiffOptions) => {
+  const { db, run, source, format, receivedAt, listedSince, ledger, unreadable } = options
   const read = (raw: RawRecord, hash: string, fileFactAt: Micros): Known | undefined => {
     let parsed: ParsedRecord | undefined
     try {
@@ -49,7 +52,11 @@ export const createDiff = ({ db, run, source, format, receivedAt, ledger, unread
         const { code, message } = warning
         ledger.addProblem({ offset: raw.offset, ordinal: raw.ordinal, externalId, code, message })
       }
-      return { raw, externalId, envelope: toEnvelope(raw, hash, parsed.body, facts) }
+      const envelope = toEnvelope(raw, hash, parsed.body, facts)
+      // A record that knows its own time does not know when it was listed; nor does a file that was put back.
+      const listedAt = Math.max(fileFactAt, listedSince)
+      if (listedAt !== facts.factAt) envelope.listedAt = listedAt
+      return { raw, externalId, envelope }
     } catch (thrown) {
       if (!(thrown instanceof RecordError)) throw thrown
       const { offset, ordinal } = raw

@@ -26,7 +26,10 @@ export interface Ledger {
 }
 
 type Figures = Required<
-  Pick<RunProgress, 'bytesRead' | 'recordsSeen' | 'skipped' | 'published' | 'malformed' | 'duplicates'>
+  Pick<
+    RunProgress,
+    'bytesRead' | 'recordsSeen' | 'skipped' | 'published' | 'malformed' | 'duplicates' | 'vanished'
+  >
 >
 
 export interface LedgerOptions {
@@ -47,7 +50,8 @@ export const createLedger = ({ db, run, leaseMs, log }: LedgerOptions): Ledger =
     skipped: 0,
     published: 0,
     malformed: 0,
-    duplicates: 0
+    duplicates: 0,
+    vanished: 0
   }
   const problems: RunProblem[] = []
   const superseded = new AbortController()

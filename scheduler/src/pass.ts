@@ -1,5 +1,5 @@
 import type { Publisher } from '@sluice/shared/broker'
-import { findFormat } from '@sluice/shared/formats'
+import { findFormat, isWholeList } from '@sluice/shared/formats'
 import type { Logger } from '@sluice/shared/log'
 import type { Sealing } from '@sluice/shared/sealing'
 import type { Reporter } from '@sluice/shared/sentry'
@@ -7,6 +7,7 @@ import { fromDate, nowMicros, type Micros } from '@sluice/shared/time'
 import type { Topology } from '@sluice/shared/topology'
 import type { Db } from '@sluice/prisma/client'
 import { endReading, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import { newestListAt } from '@sluice/prisma/tables/removals'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import type { SchedulerConfig } from './config.ts'
@@ -18,8 +19,9 @@ import type { Egress } from './fetch/egress.ts'
 import { fetchForRun, readLimitsOf, settingsOf } from './fetch-for-run.ts'
 import type { Ledger } from './ledger.ts'
 import { readFeed } from './read-feed.ts'
-import type { Spool } from './spool.ts'
+import type { Shelf, Spool } from './spool.ts'
 import { createUnreadable } from './unreadable.ts'
+import { withdrawLeft, withdrawVanished, type List, type VanishedOptions } from './vanished.ts'
 import { toReading, type Reading } from './verdict.ts'
 
 export interface PassOptions {
@@ -41,11 +43,12 @@ export interface PassOptions {
 }
 
 /**
- * One pass over a feed: fetch → spool → read, skip, publish → wait until the workers have settled it.
+ * One pass over a feed: fetch → spool → read, skip, publish → wait until the workers have settled it → withdraw what
+ * vanished.
  * @throws RunError when the feed cannot be had or read, or is not settled
  */
 export const passOver = async (options: PassOptions): Promise<Reading> => {
-  const { db, config, run, source, ledger, spool, signal, log } = options
+  const { db, config, run, source, ledger, spool, topology, signal, log } = options
   const format = formatOf(source)
   const receivedAt = nowMicros()
   ledger.note({ formatVersion: format.formatVersion, sourceRevision: source.revision })
@@ -58,11 +61,19 @@ export const passOver = async (options: PassOptions): Promise<Reading> => {
     log
   })
 
-  const reading = await spool.keep(run.id, async (shelf): Promise<Reading> => {
+  const vanishing: VanishedOptions = { ...options, format, credit, exchange: topology.exchanges.records }
+  const read = async (shelf: Shelf): Promise<Read> => {
     const fetched = await fetchForRun(options, format, shelf)
     if (fetched !== 'unchanged') return readSpooled(options, { format, receivedAt, credit, fetched })
     log.info('the feed is the one that was read before')
-    return { snapshot: 'complete' }
+    return { reading: { snapshot: 'complete' }, list: 'same' }
+  }
+
+  const { reading, list } = await spool.keep(run.id, read).catch(async (thrown: unknown) => {
+    // What somebody has released does not wait for a feed that cannot be had.
+    const isFeedsFault = thrown instanceof RunError && !signal.aborted && ledger.figures.published === 0
+    if (isFeedsFault) await withdrawLeft(vanishing, false)
+    throw thrown
   })
   const isOurs = await endReading(db.sql, run.id, run.leaseToken, config.SCHEDULER_LEASE_MS, {
     ...ledger.snapshot(),
@@ -71,7 +82,15 @@ export const passOver = async (options: PassOptions): Promise<Reading> => {
   if (!isOurs) throw new RunError('RUN_SUPERSEDED', 'Another scheduler has taken over this run')
   log.info({ ...ledger.figures, ...reading }, 'feed read')
   await credit.settled()
+  if (typeof list === 'object') await withdrawVanished(vanishing, list)
+  else await withdrawLeft(vanishing, list === 'same')
   return reading
+}
+
+interface Read {
+  reading: Reading
+  /** All the feed offers, if the file says that; `same` when an earlier run has read it. */
+  list?: List | 'same'
 }
 
 const formatOf = ({ format: name, slug }: SourceRow): DiffOptions['format'] => {
@@ -95,12 +114,13 @@ interface Inputs {
 const readSpooled = async (
   options: PassOptions,
   { format, receivedAt, credit, fetched }: Inputs
-): Promise<Reading> => {
+): Promise<Read> => {
   const { db, run, source, ledger, reporter, config, topology } = options
   const { formatVersion } = format
   const unreadable = createUnreadable({ db, run, source, formatVersion, receivedAt, ledger, reporter })
   const end = await readFeed({
     ...options,
+    listedSince: await newestListAt(db.sql, source.id),
     format,
     receivedAt,
     credit,
@@ -115,7 +135,12 @@ const readSpooled = async (
   const { malformed } = ledger.figures
   const reading = toReading(end, { malformed, unidentified: unreadable.unidentified }, fetched.cutShort)
   if (end.complete && fetched.cutShort === undefined) await unreadable.closeOthers()
-  return reading
+  const { extent, listedAt: factAt } = end
+  ledger.note({ factAt, receivedAt, ...(extent === undefined ? {} : { extent }) })
+  // Only of a file that came whole, and of which the id of every record was seen, it is known what it does not hold.
+  if (reading.snapshot !== 'complete' || !isWholeList(format.feed.gone, extent)) return { reading }
+  const { recordsSeen: records, duplicates } = ledger.figures
+  return { reading, list: { runId: run.id, factAt, receivedAt, records, unseen: malformed + duplicates } }
 }
 
 /**

@@ -28,12 +28,17 @@ export interface ReadFeedOptions extends DiffOptions {
   log: Logger
 }
 
+/** How the files of a run ended. */
+export interface FeedEnd extends DocumentEnd {
+  /** Since when the list they make is true: of several files, the oldest. */
+  listedAt: Micros
+}
+
 /**
  * One pass over the spooled files of a run: what Postgres does not have is published, everything is counted. Resolves when the
  * broker has it all.
- * @returns how they ended
  */
-export const readFeed = async (options: ReadFeedOptions): Promise<DocumentEnd> => {
+export const readFeed = async (options: ReadFeedOptions): Promise<FeedEnd> => {
   const over = new AbortController()
   try {
     return await read({ ...options, signal: AbortSignal.any([options.signal, over.signal]) })
@@ -42,12 +47,12 @@ export const readFeed = async (options: ReadFeedOptions): Promise<DocumentEnd> =
   }
 }
 
-const read = async (options: ReadFeedOptions): Promise<DocumentEnd> => {
+const read = async (options: ReadFeedOptions): Promise<FeedEnd> => {
   const { publisher, signal, log, ledger } = options
   const { figures } = ledger
   const changed = createDiff(options)
   const sender = createSender({ publisher, signal, log, onConfirmed: () => void (figures.published += 1) })
-  const ends: DocumentEnd[] = []
+  const ends: FeedEnd[] = []
   let offset = 0
   for (const body of options.bodies) {
     const end = await readOne(body, offset, options, { changed, sender })
@@ -69,7 +74,7 @@ const readOne = async (
   offset: number,
   options: ReadFeedOptions,
   { changed, sender }: Hands
-): Promise<DocumentEnd> => {
+): Promise<FeedEnd> => {
   const { credit, exchange, signal, ledger, unreadable, format } = options
   const { figures } = ledger
   const recordsBefore = figures.recordsSeen
@@ -101,22 +106,31 @@ const readOne = async (
       await credit.take()
       await sender.send(toMessage(envelope, exchange))
     }
-    if (batch.end !== undefined) return batch.end
+    if (batch.end !== undefined) return { ...batch.end, listedAt: fileFactAt }
   }
   throw new Error('the reader ended without saying how') // it always does
 }
 
 /** Of several files: whole when each was, and the first fault counts. */
-const toOneEnd = (ends: readonly DocumentEnd[]): DocumentEnd => {
+const toOneEnd = (ends: readonly FeedEnd[]): FeedEnd => {
   const fault = ends.find((end) => end.fault !== undefined)?.fault
+  const extent = toOneExtent(ends)
   return {
     kind: 'end',
     complete: ends.every(({ complete }) => complete),
     records: ends.reduce((sum, { records }) => sum + records, 0),
     malformed: ends.reduce((sum, { malformed }) => sum + malformed, 0),
     bytes: ends.reduce((sum, { bytes }) => sum + bytes, 0),
+    listedAt: Math.min(...ends.map(({ listedAt }) => listedAt)),
+    ...(extent === undefined ? {} : { extent }),
     ...(fault === undefined ? {} : { fault })
   }
+}
+
+/** A part if one of them is, full if all of them are. */
+const toOneExtent = (ends: readonly DocumentEnd[]): DocumentEnd['extent'] => {
+  if (ends.some(({ extent }) => extent === 'part')) return 'part'
+  return ends.every(({ extent }) => extent === 'full') ? 'full' : undefined
 }
 
 const generatedAtOf = (

@@ -4,7 +4,7 @@ import { toError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
 import { nextRunAfter } from '@sluice/shared/schedule'
 import { claimRun, finishRun, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
-import { forgetSeen } from '@sluice/prisma/tables/run-seen'
+import { keepNewestSeen } from '@sluice/prisma/tables/run-seen'
 import { findSource, setNextRunAt, type SourceRow } from '@sluice/prisma/tables/sources'
 import { createLedger, type Ledger } from './ledger.ts'
 import { passOver, type PassOptions } from './pass.ts'
@@ -46,7 +46,7 @@ export const createRunFeed = (deps: RunFeedDeps): RunFeed => {
       reporter.captureError(verdict.bug, { source: source.slug, code: 'RUN_BUG' })
     }
     const written = await finish(deps, { run, source, verdict, ledger, log })
-    await forget(deps, source, log)
+    await tidy(deps, source, log)
     const { errorCode, errorMessage } = verdict
     log[errorCode === undefined ? 'info' : 'warn'](
       {
@@ -111,9 +111,9 @@ const finish = async (
 }
 
 /** Not part of the end of a run: a million rows take a while, and the next run does it if this one cannot. */
-const forget = async ({ db }: RunFeedDeps, source: SourceRow, log: Logger): Promise<void> => {
+const tidy = async ({ db }: RunFeedDeps, source: SourceRow, log: Logger): Promise<void> => {
   try {
-    await forgetSeen(db.sql, source.id)
+    await db.transaction((tx) => keepNewestSeen(tx, source.id))
   } catch (thrown) {
     log.warn({ err: toError(thrown) }, 'seen ids not removed')
   }

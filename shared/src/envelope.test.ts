@@ -42,6 +42,7 @@ const required = {
 const envelopes: fc.Arbitrary<Envelope> = fc.record(
   {
     ...required,
+    listedAt: micros,
     run: fc.bigInt({ min: 1n, max: 10n ** 18n - 1n }).map(String),
     traceparent: fc.string({ maxLength: 64 })
   },

@@ -48,6 +48,7 @@ const HeadersSchema = Type.Object({
   ordinal: Type.Integer({ minimum: 0, maximum: 4_294_967_295 }),
   'record-hash': Type.String({ pattern: '^[0-9a-f]{64}$' }),
   'source-revision': Type.Integer({ minimum: 0 }),
+  'listed-at': Type.Optional(instant),
   run: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,17}$' })),
   attempt: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })),
   traceparent: Type.Optional(Type.String({ maxLength: 64 }))
@@ -68,6 +69,8 @@ export interface Envelope {
   /** Epoch microseconds. */
   factAt: number
   factAtFrom: FactAtFrom
+  /** Feeds: since when the file is true that lists the offer, unless `factAt` is that. */
+  listedAt?: number
   receivedAt: number
   ordinal: number
   recordHash: string
@@ -117,6 +120,7 @@ export const toHeaders = (envelope: Envelope): Record<string, string | number> =
   'record-hash': envelope.recordHash,
   'source-revision': envelope.sourceRevision,
   attempt: envelope.attempt,
+  ...(envelope.listedAt === undefined ? {} : { 'listed-at': toIso(envelope.listedAt) }),
   ...(envelope.run === undefined ? {} : { run: envelope.run }),
   ...(envelope.traceparent === undefined ? {} : { traceparent: envelope.traceparent })
 })
@@ -171,6 +175,7 @@ export const fromMessage = (message: IncomingMessage): Envelope => {
     sourceRevision: headers['source-revision'],
     attempt: headers.attempt ?? 0,
     body: message.body,
+    ...(headers['listed-at'] === undefined ? {} : { listedAt: instantOf(headers, 'listed-at') }),
     ...(run === undefined ? {} : { run }),
     ...(traceparent === undefined ? {} : { traceparent })
   }
@@ -191,6 +196,13 @@ export const recordOf = (envelope: Envelope): unknown => {
 
 export const stampOf = (envelope: Envelope): Stamp => toStamp(envelope)
 
+/** The stamp of the list an offer stands in: that of the file around a record which has a time of its own. */
+export const listedStampOf = (envelope: Envelope): Stamp | undefined =>
+  envelope.listedAt === undefined ? undefined : toStamp({ ...envelope, factAt: envelope.listedAt })
+
+/** In place of the hash of a record: there is none. What vanished has it, so no record is ever taken for known by it. */
+export const NO_RECORD_HASH = '0'.repeat(64)
+
 /** Hex sha256 of a record's bytes (and of the context captured around it): the identity of its content. */
 export const recordHash = (...parts: readonly (Buffer | string)[]): string => {
   const [only] = parts
@@ -200,8 +212,11 @@ export const recordHash = (...parts: readonly (Buffer | string)[]): string => {
   return digest.digest('hex')
 }
 
-const instantOf = (headers: Static<typeof HeadersSchema>, name: 'fact-at' | 'received-at'): number => {
-  const micros = fromIso(headers[name])
+const instantOf = (
+  headers: Static<typeof HeadersSchema>,
+  name: 'fact-at' | 'received-at' | 'listed-at'
+): number => {
+  const micros = fromIso(headers[name] ?? '')
   if (micros === undefined) throw invalid(`header ${name} is not an ISO 8601 instant`)
   return micros
 }

@@ -32,6 +32,13 @@ export const NEVER: Stamp = ''
  */
 export const OVERRULED = '*'
 
+/**
+ * Among an offer's stamps by unit, those of no unit: when a feed's file listed the offer last, or was the first complete
+ * one to list it no more. One of them at most, and only if newer than the stamp of its presence.
+ */
+export const LISTED = 'listed'
+export const GONE = 'gone'
+
 /** The stamp of a fact. A vendor time ahead of receipt is clamped to it: nobody reports the future. */
 export const toStamp = (parts: StampParts): Stamp =>
   [

@@ -23,6 +23,7 @@ const everything: Envelope = {
   externalId: '4711',
   factAt: 0,
   factAtFrom: 'record',
+  listedAt: 0,
   receivedAt: 0,
   ordinal: 0,
   recordHash: recordHash('{}'),

@@ -7,10 +7,20 @@ import { join } from 'node:path'
 import { createDemoOffers, toKyero, type DemoOffer } from '@sluice/examples/costa-demo'
 import { createLogger } from '@sluice/shared/log'
 import { findRun, listRuns, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
-import { createSource, requestRun, type NewSource, type SourceRow } from '@sluice/prisma/tables/sources'
+import {
+  createSource,
+  findSource,
+  requestRun,
+  type NewSource,
+  type SourceRow
+} from '@sluice/prisma/tables/sources'
 import { findVendor } from '@sluice/prisma/tables/vendors'
+import { createReporter } from '@sluice/shared/sentry'
 import { loadSchedulerConfig } from '../../scheduler/src/config.ts'
+import { createEgress } from '../../scheduler/src/fetch/egress.ts'
+import { createRunFeed } from '../../scheduler/src/run-feed.ts'
 import { startScheduler } from '../../scheduler/src/scheduler.ts'
+import { createSpool } from '../../scheduler/src/spool.ts'
 import { waitFor } from './process.ts'
 import { createWorkshop, type Workshop } from './workshop.ts'
 
@@ -25,6 +35,8 @@ export interface FeedShop extends Workshop {
   write: (name: string, content: string | Buffer) => Promise<string>
   /** Serves what `answer` says under `/<name>` and returns the URL. */
   serve: (name: string, answer: RequestListener) => string
+  /** One run in this process, now, without a scheduler that ticks. */
+  runNow: (source: SourceRow) => Promise<FeedRunRow>
   /** Asks for a run and waits until it has ended. */
   runToEnd: (source: SourceRow) => Promise<FeedRunRow>
   /** The newest run of a feed once `condition` holds. */
@@ -130,6 +142,27 @@ export const createFeedShop = async (): Promise<FeedShop> => {
       })
     },
     runWhen,
+    runNow: async (source) => {
+      const config = loadSchedulerConfig({ ...schedulerEnv })
+      const runFeed = createRunFeed({
+        db: shop.database.db,
+        publisher: shop.publisher,
+        topology: shop.broker.topology,
+        spool: await createSpool(spool, shop.broker.namespace, 0),
+        egress: createEgress(config.SCHEDULER_EGRESS_ALLOW),
+        sealing: undefined,
+        reporter: createReporter({ sink: undefined, service: 'scheduler', log }),
+        config,
+        log
+      })
+      await requestRun(sql, source.id)
+      const now = await findSource(sql, source.slug)
+      if (now === undefined) throw new Error(`${source.slug} is gone`)
+      await runFeed(now, new AbortController().signal)
+      const run = await newest(source)
+      if (run === undefined) throw new Error(`${source.slug} did not run`)
+      return run
+    },
     spooled: () => readdir(spool),
     remove: async () => {
       for (const stop of running) await stop()

@@ -10,8 +10,9 @@ import type { Stamp } from '@sluice/shared/stamp'
 
 /** What the model needs to know of a fact; the worker's own `Fact` is one. */
 export interface Told {
-  change: Change
+  change: Change | { kind: 'vanish' }
   stamp: Stamp
+  listedStamp?: Stamp
   covers: readonly UnitFamily[]
 }
 
@@ -19,6 +20,7 @@ export interface Told {
 export const modelOf = (facts: readonly Told[]): OfferContent => {
   const content = new Map<string, unknown>()
   for (const { change, covers } of facts.toSorted((a, b) => (a.stamp < b.stamp ? -1 : 1))) {
+    if (change.kind === 'vanish') continue
     if (change.kind === 'upsert') {
       for (const unit of content.keys()) if (speaksOf(covers, unit)) content.delete(unit)
       content.set('presence', { state: 'active' })
@@ -26,8 +28,25 @@ export const modelOf = (facts: readonly Told[]): OfferContent => {
     if (change.kind === 'withdraw') content.set('presence', withdrawn(change.reason))
     else for (const [unit, value] of Object.entries(change.units)) content.set(unit, value)
   }
+  if (isGone(facts) && (content.get('presence') as { state?: string } | undefined)?.state !== 'withdrawn')
+    content.set('presence', withdrawn('vanished'))
   return Object.fromEntries(content) as OfferContent
 }
+
+/** Whether the lists have the last word on the offer, and the newest of them is without it. */
+const isGone = (facts: readonly Told[]): boolean => {
+  const newest = facts.flatMap(listingOf).toSorted((a, b) => (a.stamp < b.stamp ? 1 : -1))[0]
+  return newest?.isGone === true && facts.every((fact) => newest.stamp > saidAt(fact))
+}
+
+const listingOf = ({ change, stamp, listedStamp }: Told): { stamp: Stamp; isGone: boolean }[] => {
+  if (change.kind === 'vanish') return [{ stamp, isGone: true }]
+  return change.kind === 'upsert' && listedStamp !== undefined ? [{ stamp: listedStamp, isGone: false }] : []
+}
+
+/** When it says whether the offer is there; never, if it does not. */
+const saidAt = ({ change: { kind }, stamp }: Told): Stamp =>
+  kind === 'upsert' || kind === 'withdraw' ? stamp : ''
 
 /** The state of an offer with this content; of one that nobody has spoken of, `undefined`. */
 export const stateOf = (content: OfferContent): 'incomplete' | 'active' | 'withdrawn' | undefined => {
@@ -52,12 +71,16 @@ export const outcomeOf = (before: readonly Told[], fact: Told): Outcome => {
 
 /** Whether anything of the fact stands: of some unit it is the newest that speaks of it. */
 const decides = (facts: readonly Told[], fact: Told): boolean =>
+  listingOf(fact).some(({ stamp }) =>
+    facts.every((other) => stamp > saidAt(other) && listingOf(other).every((list) => list.stamp <= stamp))
+  ) ||
   unitsOf(fact).some((unit) =>
     facts.every((other) => other.stamp <= fact.stamp || !unitsOf(other).some((own) => includes(own, unit)))
   )
 
 /** Units, and for an upsert the families it decides as a whole. */
 const unitsOf = ({ change, covers }: Told): string[] => {
+  if (change.kind === 'vanish') return []
   if (change.kind === 'withdraw') return ['presence']
   if (change.kind === 'patch') return [...change.clear, ...Object.keys(change.units)]
   return ['presence', ...covers]

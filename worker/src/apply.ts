@@ -174,7 +174,7 @@ const rejection = ({ record }: Message, problem: RecordError | DataError): Resul
 /** A foreign key may have failed over an id that a cache kept longer than the table did: it is asked for anew. */
 const forgetPlaces = async (locations: Locations, messages: readonly Message[]): Promise<void> => {
   const keys = messages.flatMap(({ meaning }) => {
-    if (!('fact' in meaning) || meaning.fact.change.kind === 'withdraw') return []
+    if (!('fact' in meaning) || !('units' in meaning.fact.change)) return []
     const { location } = meaning.fact.change.units
     return location === undefined ? [] : [placeOf(location).key]
   })

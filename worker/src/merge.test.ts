@@ -146,6 +146,32 @@ describe('merge', () => {
     expect(next?.content.floor).toEqual({ floor: 3 })
   })
 
+  it('withdraws what a feed lists no more, until it lists it again, though the record is as old as ever', () => {
+    const listed = (at: string): Fact => ({ ...upsert('3'), listedStamp: at })
+    const vanish = (at: string): Fact => ({ ...withdraw(at), change: { kind: 'vanish' }, source: 'feed' })
+    const gone = merge(fold([listed('5')]), vanish('6'))
+    expect(gone).toMatchObject({
+      outcome: 'withdrawn',
+      next: { content: { presence: { state: 'withdrawn', reason: 'vanished' } }, unitStamps: { gone: '6' } }
+    })
+    expect(merge(gone.next, vanish('6'))).toEqual({ outcome: 'unchanged' })
+    expect(merge(gone.next, listed('5')).next, 'an older file').toBeUndefined()
+    const back = merge(gone.next, { ...listed('7'), stamp: '33' })
+    expect(back).toMatchObject({ outcome: 'updated', next: { state: 'active', unitStamps: { listed: '7' } } })
+    expect(merge(back.next, vanish('6'))).toEqual({ outcome: 'stale' })
+    expect(merge(gone.next, patch('7', { listPrice: price('1') })).next?.state).toBe('withdrawn')
+    expect(merge(gone.next, upsert('7')).next?.state, 'a webhook that is newer than the file').toBe('active')
+    expect(merge(fold([upsert('8')]), vanish('7')), 'the same, in time').toEqual({ outcome: 'stale' })
+  })
+
+  it('does not bring back what somebody has withdrawn because a list still has it', () => {
+    const sold = fold([{ ...upsert('3'), listedStamp: '5' }, withdraw('6')])
+    expect(merge(sold, { ...upsert('33'), listedStamp: '8' }).next?.content.presence).toEqual({
+      state: 'withdrawn',
+      reason: 'sold'
+    })
+  })
+
   it('keeps most stamps in one base', () => {
     const next = fold([upsert('5'), patch('6', { listPrice: price('1') })])
     expect(next).toMatchObject({ baseStamp: '5', unitStamps: { listPrice: '6' } })
@@ -178,22 +204,34 @@ const patched = fc
     covers: [],
     source: 'hook'
   }))
-const withdrawn = fc.constantFrom('sold', 'vanished').map((reason) => ({
-  change: { kind: 'withdraw' as const, reason },
+const withdrawn = fc.constant({
+  change: { kind: 'withdraw' as const, reason: 'sold' },
   covers: [],
-  source: reason === 'sold' ? 'hook' : 'feed'
-}))
+  source: 'hook'
+})
+const vanished = fc.constant({ change: { kind: 'vanish' as const }, covers: [], source: 'feed' })
 const times = fc.record({
   factAt: fc.integer({ min: 1, max: 6 }),
   receivedAt: fc.integer({ min: 3, max: 5 }),
   ordinal: fc.integer({ min: 0, max: 1 }),
   formatVersion: fc.integer({ min: 1, max: 2 })
 })
-const anyFact = fc.tuple(times, fc.oneof(wide, narrow, patched, withdrawn)).map(([parts, said]): Fact => ({
-  ...said,
-  // The hash of what is said ends a stamp: who has the same one says the same.
-  stamp: toStamp({ ...parts, recordHash: recordHash(JSON.stringify(said)) })
-}))
+const anyFact = fc
+  .tuple(
+    times,
+    fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
+    fc.oneof(wide, narrow, patched, withdrawn, vanished)
+  )
+  .map(([parts, listedAt, said]): Fact => {
+    // The hash of what is said ends a stamp: who has the same one says the same.
+    const stamped = { ...parts, recordHash: recordHash(JSON.stringify(said)) }
+    const isListed = said.change.kind === 'upsert' && listedAt !== undefined
+    return {
+      ...said,
+      stamp: toStamp(stamped),
+      ...(isListed ? { listedStamp: toStamp({ ...stamped, factAt: listedAt }) } : {})
+    }
+  })
 const manyFacts = fc.uniqueArray(anyFact, { minLength: 1, maxLength: 12, selector: ({ stamp }) => stamp })
 /** In an order of its own, with some of them again. */
 const arrivals = (facts: readonly Fact[]): fc.Arbitrary<Fact[]> =>

@@ -9,17 +9,19 @@ import {
   type UnitFamily,
   type UnitName
 } from '@sluice/shared/offer'
-import { isNewer, NEVER, newest, OVERRULED, type Stamp } from '@sluice/shared/stamp'
+import { GONE, isNewer, LISTED, NEVER, newest, OVERRULED, type Stamp } from '@sluice/shared/stamp'
 
 /**
  * The heart of the house: any order, any duplication and any interleaving of the same facts ends in the same offer,
  * because every unit is decided by the newest stamp alone. Pure; values must be JSON values.
  */
 
-/** A change, when it was true, and who said so. */
+/** A change, or that a feed lists the offer no more; when it was true, and who said so. */
 export interface Fact {
-  change: Change
+  change: Change | { kind: 'vanish' }
   stamp: Stamp
+  /** Of an upsert from a file that is newer than what its record says of itself: when it was listed there. */
+  listedStamp?: Stamp
   /** Slug of the source. */
   source: string
   /** Families an upsert of this source's format decides as a whole. */
@@ -28,7 +30,8 @@ export interface Fact {
 
 /**
  * What the merge reads and writes of an offer. `unitStamps` are the exceptions to `baseStamp`, by family or text
- * unit; the stamp of family `text` is a floor under every language, known or not.
+ * unit; the stamp of family `text` is a floor under every language, known or not. `LISTED` or `GONE` among them is what
+ * a feed's list said last of the offer, kept as long as nothing newer was said of its presence.
  */
 export interface OfferState {
   state: 'incomplete' | 'active' | 'withdrawn'
@@ -61,6 +64,7 @@ export const merge = (current: OfferState | undefined, fact: Fact): Merged => {
   if (settled.moved === 0) return { outcome: settled.repeated > 0 ? 'unchanged' : 'stale' }
 
   const before = current?.content ?? {}
+  if (isGone(draft)) draft.content.presence = { state: 'withdrawn', reason: VANISHED }
   const diff = diffOf(before, draft.content)
   const isChanged = Object.keys(diff).length > 0
   const state = stateOf(draft.content)
@@ -74,7 +78,7 @@ export const merge = (current: OfferState | undefined, fact: Fact): Merged => {
     next: {
       state,
       content: draft.content,
-      ...compact(draft.stamps),
+      ...compact(draft),
       sourceStamps: sourceStampsOf(current?.sourceStamps ?? {}, {
         ...(isChanged ? { [fact.source]: fact.stamp } : {}),
         ...(settled.overruledBy === NEVER ? {} : { [OVERRULED]: settled.overruledBy })
@@ -90,16 +94,37 @@ export const merge = (current: OfferState | undefined, fact: Fact): Merged => {
 
 /** A working copy: the stamp of every family spelled out, plus the exceptions of single languages. */
 interface Draft {
+  /** Its presence is what was said of it, whether a feed's list agrees or not. */
   content: OfferContent
   stamps: Map<UnitFamily | UnitName, Stamp>
+  listing: { stamp: Stamp; isGone: boolean }
 }
+
+/** Why an offer is withdrawn that a feed lists no more. (A sender's own word of that name is taken for ours.) */
+const VANISHED = 'vanished'
 
 const draftOf = (current: OfferState | undefined): Draft => {
   const stamps = new Map<UnitFamily | UnitName, Stamp>()
   for (const family of UNIT_FAMILIES) stamps.set(family, current?.baseStamp ?? NEVER)
-  for (const [unit, stamp] of Object.entries(current?.unitStamps ?? {})) stamps.set(unit as UnitName, stamp)
-  return { content: { ...current?.content }, stamps }
+  const { [LISTED]: listed, [GONE]: gone, ...unitStamps } = current?.unitStamps ?? {}
+  for (const [unit, stamp] of Object.entries(unitStamps)) stamps.set(unit as UnitName, stamp)
+  const listing = { stamp: gone ?? listed ?? NEVER, isGone: gone !== undefined }
+  const draft = { content: { ...current?.content }, stamps, listing }
+  if (isGone(draft, VANISHED)) setUnit(draft.content, 'presence', saidOf(stamps))
+  return draft
 }
+
+/** Whether the offer is withdrawn because a feed lists it no more: nothing newer was said, and nobody withdrew it. */
+const isGone = ({ content, stamps, listing }: Draft, reason?: string): boolean =>
+  listing.isGone &&
+  isNewer(listing.stamp, presenceStampOf(stamps)) &&
+  (content.presence?.state !== 'withdrawn' || content.presence.reason === reason)
+
+const presenceStampOf = (stamps: Draft['stamps']): Stamp => stamps.get('presence') ?? NEVER
+
+/** What was said of the presence of an offer that is gone: nothing, or that it is active. */
+const saidOf = (stamps: Draft['stamps']): OfferContent['presence'] =>
+  presenceStampOf(stamps) === NEVER ? undefined : { state: 'active' }
 
 /** How many units the fact moved, and how many already carried this very stamp (it was applied before). */
 interface Settled {
@@ -109,7 +134,7 @@ interface Settled {
   overruledBy: Stamp
 }
 
-const applyFact = (draft: Draft, { change, stamp, covers }: Fact): Settled => {
+const applyFact = (draft: Draft, { change, stamp, listedStamp, covers }: Fact): Settled => {
   const settled: Settled = { moved: 0, repeated: 0, overruledBy: NEVER }
   const decide = (unit: UnitName, value: unknown): void => {
     const known = draft.stamps.get(unit) ?? draft.stamps.get(familyOf(unit)) ?? NEVER
@@ -123,6 +148,10 @@ const applyFact = (draft: Draft, { change, stamp, covers }: Fact): Settled => {
     setUnit(draft.content, unit, value)
   }
 
+  if (change.kind === 'vanish') {
+    decideListing(draft, { stamp, isGone: true }, settled)
+    return settled
+  }
   if (change.kind === 'withdraw') {
     decide('presence', {
       state: 'withdrawn',
@@ -136,12 +165,26 @@ const applyFact = (draft: Draft, { change, stamp, covers }: Fact): Settled => {
     return settled
   }
   decide('presence', { state: 'active' })
+  if (listedStamp !== undefined) decideListing(draft, { stamp: listedStamp, isGone: false }, settled)
   const units: OfferContent = change.units
   for (const family of covers) {
     if (family === 'text') decideTexts(draft, units, stamp, settled)
     else if (family !== 'presence') decide(family, units[family])
   }
   return settled
+}
+
+/**
+ * A file says two things: what its records are, since when each of them says so itself, and which offers there are, when
+ * the file was made. So an offer that returns with the record it always had is there again, while a list, however new,
+ * does not bring back what somebody has withdrawn.
+ */
+const decideListing = (draft: Draft, listing: Draft['listing'], settled: Settled): void => {
+  const { stamp } = listing
+  if (stamp === draft.listing.stamp) settled.repeated += 1
+  if (!isNewer(stamp, newest(draft.listing.stamp, presenceStampOf(draft.stamps)))) return
+  settled.moved += 1
+  draft.listing = listing
 }
 
 /**
@@ -226,7 +269,7 @@ const sourceStampsOf = (
 })
 
 /** One base for the stamp most families share, and the rest as exceptions; a tie goes to the newest. */
-const compact = (stamps: Draft['stamps']): Pick<OfferState, 'baseStamp' | 'unitStamps'> => {
+const compact = ({ stamps, listing }: Draft): Pick<OfferState, 'baseStamp' | 'unitStamps'> => {
   const uses = new Map<Stamp, number>()
   for (const family of UNIT_FAMILIES) {
     const stamp = stamps.get(family) ?? NEVER
@@ -242,5 +285,7 @@ const compact = (stamps: Draft['stamps']): Pick<OfferState, 'baseStamp' | 'unitS
     // A language on the floor was dropped already; what is left of `text.*` is above it and always an exception.
     if (stamp !== baseStamp || isTextUnit(unit)) unitStamps[unit] = stamp
   }
+  if (isNewer(listing.stamp, presenceStampOf(stamps)))
+    unitStamps[listing.isGone ? GONE : LISTED] = listing.stamp
   return { baseStamp, unitStamps }
 }

@@ -1,7 +1,6 @@
-import { recordOf, stampOf, type Envelope } from '@sluice/shared/envelope'
+import { listedStampOf, recordOf, stampOf, type Envelope } from '@sluice/shared/envelope'
 import { EnvelopeError, RecordError } from '@sluice/shared/errors'
 import { findFormat, toSoundChange } from '@sluice/shared/formats'
-import type { Change } from '@sluice/shared/change'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { Fact } from './merge.ts'
 import type { SourceSettings } from './sources.ts'
@@ -31,9 +30,16 @@ export const toMessage = (envelope: Envelope, source: SourceSettings | undefined
   if (envelope.lane === 'feed' && envelope.run === undefined) throw invalid('header run is missing')
 
   const stamp = stampOf(envelope)
-  const fact = (change: Change): Fact => ({ change, stamp, source: source.slug, covers: format.covers })
+  const listedStamp = listedStampOf(envelope)
+  const fact = (change: Fact['change']): Fact => ({
+    change,
+    stamp,
+    ...(listedStamp === undefined ? {} : { listedStamp }),
+    source: source.slug,
+    covers: format.covers
+  })
   if (envelope.type === 'vanished') {
-    return { envelope, stamp, source, meaning: { fact: fact({ kind: 'withdraw', reason: 'vanished' }) } }
+    return { envelope, stamp, source, meaning: { fact: fact({ kind: 'vanish' }) } }
   }
   const record = recordOf(envelope)
   const known = { envelope, stamp, source, record }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { formats, type Format } from '@sluice/shared/formats'
+import { formats, GONE, type Format } from '@sluice/shared/formats'
 import { withExamples } from '../command.ts'
 import type { Context } from '../context.ts'
 import { renderTable } from '../render.ts'
@@ -50,7 +50,7 @@ export const addFormats = (program: Command, { out }: Context): void => {
 }
 
 const goneOf = (format: Format): string =>
-  format.feed?.gone === 'absent-from-snapshot' ? 'absent from a complete file' : 'the record says so'
+  format.feed === undefined ? GONE['verb-in-record'] : GONE[format.feed.gone]
 
 const toDocument = (format: Format): Record<string, unknown> => ({
   name: format.name,

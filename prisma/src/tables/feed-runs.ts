@@ -7,6 +7,13 @@ export type RunTrigger = 'schedule' | 'manual'
 export type RunState = 'reading' | 'settling' | 'done' | 'failed' | 'superseded'
 export type RunSnapshot = 'complete' | 'partial'
 
+/**
+ * What a run has concluded from a list that is whole, or what was made of it since (`removals.ts`):
+ * `none` is gone · those gone are being sent · `sent` · `pending` until somebody has released or dismissed them · a newer
+ * list has `replaced` the conclusion.
+ */
+export type Removals = 'none' | 'sending' | 'sent' | 'pending' | 'released' | 'dismissed' | 'replaced'
+
 /** One of the first things a run could not read. */
 export interface RunProblem {
   offset?: number
@@ -32,6 +39,14 @@ export interface RunProgress {
   published?: number
   malformed?: number
   duplicates?: number
+  /** Offers that were sent as vanished. */
+  vanished?: number
+  /** What the file says of itself. */
+  extent?: 'full' | 'part'
+  /** Epoch microseconds: since when the file's list is true. */
+  factAt?: number
+  /** Epoch microseconds: when its fetch began. */
+  receivedAt?: number
   problems?: readonly RunProblem[]
 }
 
@@ -54,6 +69,21 @@ export interface FeedRunRow extends RunProgress {
   published: number
   malformed: number
   duplicates: number
+  vanished: number
+  /** Offers the source had when its list was compared with them. */
+  known?: number
+  /** Of these, how many the list does not hold any more. */
+  gone?: number
+  /** Records of the list that stand rejected. */
+  rejected?: number
+  removals?: Removals
+  /** Why they are pending. */
+  removalsCode?: string
+  removalsReason?: string
+  removalsBy?: string
+  removalsAt?: Date
+  /** The later run that carried them out, or took their place. */
+  removalsRunId?: Id
   problems: readonly RunProblem[]
   errorCode?: string
   errorMessage?: string
@@ -192,11 +222,15 @@ const move = async (
       published = COALESCE(p.published, r.published),
       malformed = COALESCE(p.malformed, r.malformed),
       duplicates = COALESCE(p.duplicates, r.duplicates),
+      vanished = COALESCE(p.vanished, r.vanished),
+      extent = COALESCE(p.extent, r.extent),
+      fact_at = COALESCE(p."factAt", r.fact_at),
+      received_at = COALESCE(p."receivedAt", r.received_at),
       problems = COALESCE(p.problems, r.problems)
     FROM jsonb_to_recordset(${toForgivingRows([progress])}::jsonb) AS p(
       "bytesTotal" bigint, "bytesRead" bigint, "bodySha256" text, "unchangedSince" bigint, etag text, "lastModified" text,
       "formatVersion" int, "sourceRevision" int, "recordsSeen" int, skipped int, published int, malformed int,
-      duplicates int, problems jsonb
+      duplicates int, vanished int, extent text, "factAt" bigint, "receivedAt" bigint, problems jsonb
     )
     WHERE r.id = ${runId}::bigint AND r.lease_token = ${leaseToken} AND r.state IN ('reading', 'settling')`
   return moved === 1
@@ -210,7 +244,10 @@ const runs = async (sql: Sql, where: Prisma.Sql, limit: number): Promise<FeedRun
            r.bytes_total::float8 AS "bytesTotal", r.bytes_read::float8 AS "bytesRead",
            r.body_sha256 AS "bodySha256", r.unchanged_since::text AS "unchangedSince", r.etag, r.last_modified AS "lastModified",
            r.format_version AS "formatVersion", r.source_revision AS "sourceRevision",
-           r.records_seen AS "recordsSeen", r.skipped, r.published, r.malformed, r.duplicates, r.problems,
+           r.records_seen AS "recordsSeen", r.skipped, r.published, r.malformed, r.duplicates, r.vanished, r.extent,
+           r.fact_at::float8 AS "factAt", r.received_at::float8 AS "receivedAt", r.known, r.gone, r.rejected, r.removals,
+           r.removals_code AS "removalsCode", r.removals_reason AS "removalsReason", r.removals_by AS "removalsBy",
+           r.removals_at AS "removalsAt", r.removals_run_id::text AS "removalsRunId", r.problems,
            r.error_code AS "errorCode", r.error_message AS "errorMessage"
     FROM feed_runs r JOIN sources s ON s.id = r.source_id
     WHERE ${where} ORDER BY r.started_at DESC, r.id DESC LIMIT ${limit}`

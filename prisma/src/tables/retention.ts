@@ -22,13 +22,15 @@ export const RETENTION: readonly RetentionRule[] = [
     keepDays: 90,
     expired: (before) => Prisma.sql`GREATEST(t.replayed_at, t.discarded_at) < ${before}`
   },
-  // A feed's newest complete run says which body was read last.
+  // A feed's newest run that is done says which body was read last, its newest list which offers there are.
   {
     table: 'feed_runs',
     keepDays: 90,
     expired: (before) => Prisma.sql`t.finished_at < ${before} AND t.state NOT IN ('reading', 'settling')
       AND t.id <> ALL (
         SELECT max(d.id) FROM feed_runs d WHERE d.source_id = t.source_id AND d.state = 'done' GROUP BY d.source_id
+        UNION ALL
+        SELECT max(d.id) FROM feed_runs d WHERE d.source_id = t.source_id AND d.removals IS NOT NULL GROUP BY d.source_id
       )`
   }
 ]
@@ -44,7 +46,7 @@ export const KEPT: Readonly<Record<string, string>> = {
   offer_changes: 'the stream out is read from its first change on, without gaps (docs/stream.md)',
   offer_stream: 'one row',
   feed_records: 'one row an offer; what the next run is compared with',
-  run_seen: 'forgotten when its run has ended',
+  run_seen: 'goes with its run, when a newer one has read the whole list',
   outbox: 'not delivered yet',
   outbox_usage: 'one row a source',
   dead_letter_acts: 'goes with its letter'

@@ -14,9 +14,24 @@ export const markSeen = async (sql: Sql, runId: Id, externalIds: readonly string
   return new Set(rows.map(({ externalId }) => externalId))
 }
 
-/** Forgets what ended runs of a feed saw: only a run under way needs it. */
-export const forgetSeen = async (sql: Sql, sourceId: number): Promise<void> => {
-  await sql.$executeRaw`
+/**
+ * Of the ended runs of a feed, keeps what its newest list held, with what later runs saw that were no lists: that is
+ * what is there as far as anybody knows. A list whose removals somebody released is kept as it was, until they are done.
+ */
+export const keepNewestSeen = async (tx: Sql, sourceId: number): Promise<void> => {
+  await tx.$executeRaw`
+    INSERT INTO run_seen (run_id, external_id)
+    SELECT DISTINCT list.id, s.external_id
+    FROM (SELECT max(id) AS id FROM feed_runs WHERE source_id = ${sourceId} AND removals IS NOT NULL) list
+    JOIN feed_runs r ON r.source_id = ${sourceId} AND r.id > list.id AND r.state NOT IN ('reading', 'settling')
+    JOIN run_seen s ON s.run_id = r.id
+    ORDER BY s.external_id
+    ON CONFLICT DO NOTHING`
+  await tx.$executeRaw`
     DELETE FROM run_seen USING feed_runs r
-    WHERE run_seen.run_id = r.id AND r.source_id = ${sourceId} AND r.state NOT IN ('reading', 'settling')`
+    WHERE run_seen.run_id = r.id AND r.source_id = ${sourceId} AND r.state NOT IN ('reading', 'settling')
+      AND r.removals IS DISTINCT FROM 'released'
+      AND r.id IS DISTINCT FROM (
+        SELECT max(id) FROM feed_runs WHERE source_id = ${sourceId} AND removals IS NOT NULL
+      )`
 }

@@ -1,3 +1,4 @@
+import { NO_RECORD_HASH } from '@sluice/shared/envelope'
 import type { Sql } from '../client.ts'
 import { present, type Id, type Nullable } from '../rows.ts'
 
@@ -25,8 +26,8 @@ export interface SettledQuestion {
  * The file of the run before, if all of these hold; whatever else may have happened, the file is read again:
  * - no run since has published anything, however it ended: a run that was cut off may have sent another file's records;
  * - it was read completely, under this format version and source revision;
- * - every record it published has settled in a way that would be skipped (`findSkippable`) – one that is still on its
- *   way, or dead, or was overtaken, is sent again.
+ * - every record it published has settled in a way that would be skipped (`findSkippable`), and everything that had
+ *   vanished from it has settled – what is still on its way, or dead, or was overtaken, is sent again.
  */
 export const findSettledBody = async (
   sql: Sql,
@@ -45,9 +46,12 @@ export const findSettledBody = async (
     WHERE newest.state = 'done' AND base.snapshot = 'complete' AND base.error_code IS NULL
       AND base.body_sha256 IS NOT NULL
       AND base.format_version = ${formatVersion} AND base.source_revision = ${sourceRevision}
-      AND base.published = (
+      AND base.published + base.vanished = (
         SELECT count(*) FROM feed_records
-        WHERE run_id = base.id AND outcome IN ('created', 'updated', 'unchanged', 'rejected')
+        WHERE run_id = base.id AND (
+          outcome IN ('created', 'updated', 'unchanged', 'rejected')
+          OR record_hash = ${NO_RECORD_HASH} AND outcome NOT IN ('retried', 'dead')
+        )
       )`
   return row === undefined ? undefined : present<SettledBody>(row)
 }

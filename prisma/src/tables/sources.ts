@@ -29,6 +29,9 @@ export interface SourceRow {
   /** Feeds only: a run was asked for and has not started. */
   runRequestedAt?: Date
   exportLagMs: number
+  /** Feeds only: removals of more than this share of its offers, and of more than this many, wait for a person. */
+  holdShare: number
+  holdCount: number
   /** Webhooks only: `{ scheme, … }`, checked by the gateway's schema of that scheme. */
   auth: unknown
   onBrokerDown: OnBrokerDown
@@ -50,6 +53,8 @@ export interface NewSource {
   schedule?: string
   nextRunAt?: Date
   exportLagMs?: number
+  holdShare?: number
+  holdCount?: number
   auth?: object
   onBrokerDown?: OnBrokerDown
   onPaused?: OnPaused
@@ -109,6 +114,13 @@ export const findSources = async (sql: Sql, slugs: readonly string[]): Promise<S
 /** Edits and moves `revision`; `undefined` when there is no such source. */
 export const updateSource = (sql: Sql, slug: string, patch: SourcePatch): Promise<SourceRow | undefined> =>
   edit(sql, slug, { ...toData(patch), revision: { increment: 1 } })
+
+/** How many removals of a feed wait for a person. Says nothing about its records, as below. */
+export const updateHold = (
+  sql: Sql,
+  slug: string,
+  patch: { holdShare?: number; holdCount?: number }
+): Promise<SourceRow | undefined> => edit(sql, slug, patch)
 
 /** How a feed is fetched. Says nothing about its records, so `revision` stays and they need not be sent again. */
 export const updateAccess = (
@@ -195,6 +207,8 @@ const COLUMNS = {
   nextRunAt: true,
   runRequestedAt: true,
   exportLagMs: true,
+  holdShare: true,
+  holdCount: true,
   auth: true,
   onBrokerDown: true,
   onPaused: true,

@@ -21,6 +21,8 @@ export const listUnknownOffers = (
     LEFT JOIN feed_records f ON f.source_id = s.id AND f.external_id = o.external_id
     -- The time of an offer moves with its revision, and an incomplete one has none yet.
     WHERE o.state = 'incomplete' AND o.updated_at < ${before}
+      -- Gone before its record could be applied: nobody waits for that one.
+      AND o.content #>> '{presence,reason}' IS DISTINCT FROM 'vanished'
       -- Another open rejection that is newer tells of the same offer, and more.
       AND (t.id IS NULL OR t.closed_at IS NOT NULL
            OR t.code <> ${OFFER_UNKNOWN} AND t.stamp <= said.stamp COLLATE "C")

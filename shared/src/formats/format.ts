@@ -1,5 +1,6 @@
 import type { Change } from '../change.ts'
 import type { UnitFamily } from '../offer.ts'
+import type { Gone } from './gone.ts'
 import type { RecordLayout } from '../records/layout.ts'
 
 /** What `toChange` may know besides the record itself. Formats do no I/O. */
@@ -27,7 +28,7 @@ export interface Format {
   feed?: {
     records: RecordLayout
     /** How the format says an offer is gone (plan §6). */
-    gone: 'absent-from-snapshot' | 'verb-in-record'
+    gone: Gone
   }
   /** Whether records of this format may be posted to a webhook. */
   webhook: boolean

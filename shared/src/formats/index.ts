@@ -6,6 +6,7 @@ export { toSoundChange } from './check-change.ts'
 export { checkUnits } from './check-units.ts'
 /** For people who send it: the gateway's `/docs` show it. Records are read by `sluice.toChange`. */
 export { SluiceRecordSchema } from './sluice/record.ts'
+export { GONE, isWholeList, type Extent } from './gone.ts'
 export { toPublishedSchema } from './publish-schema.ts'
 export { valueAt, type Format, type MappingContext } from './format.ts'
 
