@@ -146,6 +146,28 @@ describe('a feed', () => {
     expect(off.json()).toMatchObject({ changed: ['schedule'], source: { schedule: null, nextRunAt: null } })
   })
 
+  test('holds back as many removals as it is told, which sends nothing again', async () => {
+    await at(
+      'feeds',
+      'add',
+      'acme-held',
+      '--vendor',
+      'acme',
+      '--format',
+      'kyero',
+      '--address',
+      '/srv/held.xml'
+    )
+    const edited = await at('sources', 'edit', 'acme-held', '--hold-share', '45.5%', '--hold-count', '200')
+    expect(edited.stdout).toMatch(/share held +30 % → 45.5 %\n.*number held +10 → 200/s)
+    expect(await findSource(database.db.sql, 'acme-held')).toMatchObject({
+      holdShare: 0.455,
+      holdCount: 200,
+      revision: 1
+    })
+    expect((await at('sources', 'edit', 'acme-held', '--hold-share', '130%')).code).toBe(2)
+  })
+
   test('a webhook is no feed, and needs no run', async () => {
     await at('sources', 'add', 'webhook', 'acme-crm', '--vendor', 'acme')
     const said = await at('feeds', 'run', 'acme-crm')

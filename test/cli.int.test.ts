@@ -199,6 +199,8 @@ describe('vendors, sources and keys', () => {
         nextRunAt: null,
         runRequestedAt: null,
         exportLagMs: null,
+        holdShare: null,
+        holdCount: null,
         auth: { scheme: 'api-key' }
       }
     ])

@@ -6,6 +6,7 @@ import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import { findOffer } from '@sluice/prisma/tables/offers'
 import { answerPending } from '@sluice/prisma/tables/removals'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
+import { sluice } from './support/cli.ts'
 import { createFeedShop, kyero, type FeedShop } from './support/feed-shop.ts'
 
 /** What is missing from a feed is withdrawn – if, and only if, its file proves that it is a whole list. */
@@ -216,7 +217,14 @@ describe('removals that are pending', () => {
   })
 
   test('are carried out by the run after the release', async () => {
-    expect(await answer(pending, 'released')).toBe(true)
+    const say = (...args: string[]) => sluice(['runs', ...args], { env: { DATABASE_URL: shop.database.url } })
+    const shown = await say('show', pending.id)
+    expect(shown.stdout).toContain(
+      '15 of 20 offers are gone, more than 30 % and more than 10 (GONE_TOO_MANY)'
+    )
+    expect(shown.stdout).toContain(feed.offers[19]?.id)
+    expect((await say('release', feed.source.slug, '--by', 'ann')).stdout).toContain('Released: 15 offers')
+    expect((await say('dismiss', pending.id)).stderr).toContain('REMOVALS_NOT_PENDING')
     const run = await feed.run()
     expect(run).toMatchObject({ state: 'done', unchangedSince: pending.id, vanished: 15 })
     expect(await feed.withdrawn()).toHaveLength(15)

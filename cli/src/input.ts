@@ -92,6 +92,19 @@ export const limit = (text: string): number => {
   throw new InvalidArgumentError(`A limit is a whole number from 1 to ${MAX_LIMIT}.`)
 }
 
+/** A share of a whole, `30%` or `0.3`. */
+export const share = (text: string): number => {
+  const [, number = '', percent] = /^(\d{1,3}(?:\.\d{1,3})?)(%?)$/.exec(text) ?? []
+  const value = percent === '%' ? Number(number) / 100 : Number(number)
+  if (number !== '' && value <= 1) return value
+  throw new InvalidArgumentError('A share is from 0% to 100%.')
+}
+
+export const count = (text: string): number => {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It is a whole number from 0.')
+}
+
 /** A place in the stream of changes; 0 is before the first. */
 export const seq = (text: string): number => {
   if (/^\d{1,15}$/.test(text)) return Number(text)

@@ -9,6 +9,7 @@ import { addOffers } from './commands/offers.ts'
 import { addRefusals } from './commands/refusals.ts'
 import { addRejections } from './commands/rejections.ts'
 import { addRemap } from './commands/remap.ts'
+import { addRuns } from './commands/runs.ts'
 import { addSecrets } from './commands/secrets.ts'
 import { addSources } from './commands/sources.ts'
 import { addTopology } from './commands/topology.ts'
@@ -46,6 +47,7 @@ export const createProgram = (context: Context, streams: Streams): Command => {
   addKeys(program, context)
   addSecrets(program, context)
   addFeeds(program, context)
+  addRuns(program, context)
   addOffers(program, context)
   addRefusals(program, context)
   addRejections(program, context)

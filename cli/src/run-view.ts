@@ -48,6 +48,20 @@ export const toRunDocument = (run: FeedRunRow, outcomes?: Outcomes): Record<stri
   published: run.published,
   malformed: run.malformed,
   duplicates: run.duplicates,
+  vanished: run.vanished,
+  removals:
+    run.removals === undefined
+      ? null
+      : {
+          state: run.removals,
+          known: run.known ?? null,
+          gone: run.gone ?? null,
+          code: run.removalsCode ?? null,
+          reason: run.removalsReason ?? null,
+          by: run.removalsBy ?? null,
+          at: run.removalsAt ?? null,
+          run: run.removalsRunId ?? null
+        },
   error: run.errorCode === undefined ? null : { code: run.errorCode, message: run.errorMessage ?? '' },
   problems: run.problems.map(({ offset, ordinal, externalId, code, message }) => ({
     offset: offset ?? null,
@@ -84,7 +98,18 @@ export const renderRuns = (runs: readonly FeedRunRow[], now: Date, screen: Scree
     screen
   )
 
-export const renderRun = (run: FeedRunRow, outcomes: Outcomes, now: Date, screen: Screen): string => {
+interface Shown {
+  outcomes: Outcomes
+  /** Offers that would go, the first of them. */
+  pending?: readonly string[]
+  now: Date
+}
+
+export const renderRun = (
+  run: FeedRunRow,
+  { outcomes, pending = [], now }: Shown,
+  screen: Screen
+): string => {
   const settled = OUTCOMES.filter((outcome) => outcomes[outcome] > 0)
   const fields = renderFields(
     [
@@ -100,6 +125,10 @@ export const renderRun = (run: FeedRunRow, outcomes: Outcomes, now: Date, screen
       ['took', tookOf(run, now)],
       ['file', counted(run.bytesTotal ?? run.bytesRead, 'byte')],
       ['records', recordsOf(run)],
+      ...(run.removals === undefined ? [] : [['vanished', removalsOf(run, now)] as const]),
+      ...(pending.length === 0
+        ? []
+        : [['would go', `${pending.join(', ')}${pending.length < (run.gone ?? 0) ? ', …' : ''}`] as const]),
       [
         'outcomes',
         settled.length === 0
@@ -122,6 +151,29 @@ const recordsOf = (run: FeedRunRow): string =>
     ...(run.malformed > 0 ? [`${formatCount(run.malformed)} unreadable`] : []),
     ...(run.duplicates > 0 ? [`${formatCount(run.duplicates)} twice`] : [])
   ].join(', ')
+
+const removalsOf = (run: FeedRunRow, now: Date): Cell => {
+  const gone = run.gone ?? 0
+  const of = `${formatCount(gone)} of ${formatCount(run.known ?? 0)}`
+  const by = `${run.removalsBy ?? '?'}, ${run.removalsAt === undefined ? '?' : toWhen(run.removalsAt, now)}`
+  const later = run.removalsRunId === undefined ? '' : ` by run ${run.removalsRunId}`
+  const why = `${(run.removalsReason ?? '').replace(/\.$/, '')} (${run.removalsCode ?? ''})`
+  switch (run.removals) {
+    case 'pending':
+      return toned(`pending: ${why}. \`sluice runs release ${run.id}\` or \`dismiss\``, 'warn')
+    case 'released':
+      return `${of} released (${by}), carried out by the next run`
+    case 'dismissed':
+      return `${of} dismissed (${by})`
+    case 'replaced':
+      return `${of}, replaced${later}`
+    case 'sending':
+    case 'sent':
+      return `${of} gone, ${run.removals === 'sent' ? 'withdrawn' : 'being withdrawn'}${later}`
+    default:
+      return 'none'
+  }
+}
 
 const renderProblems = (run: FeedRunRow, screen: Screen): string =>
   [
@@ -148,6 +200,7 @@ const renderProblems = (run: FeedRunRow, screen: Screen): string =>
 const stateOf = (run: FeedRunRow): Cell => {
   if (run.state === 'failed' || run.state === 'superseded') return toned(run.state, 'bad')
   if (run.state !== 'done') return run.state
+  if (run.removals === 'pending') return toned('done, pending', 'warn')
   return run.snapshot === 'partial' ? toned('done, partial', 'warn') : toned('done', 'good')
 }
 

@@ -11,9 +11,11 @@ export interface EditOptions {
   address?: string
   schedule?: string | false
   exportLag?: number
+  holdShare?: number
+  holdCount?: number
 }
 
-const FEED_ONLY = ['address', 'schedule', 'exportLag'] as const
+const FEED_ONLY = ['address', 'schedule', 'exportLag', 'holdShare', 'holdCount'] as const
 
 /** Only what differs from now. A feed's next run follows its schedule and time zone. */
 export const toPatch = (source: SourceRow, options: EditOptions, now: Date): SourcePatch => {
@@ -21,7 +23,7 @@ export const toPatch = (source: SourceRow, options: EditOptions, now: Date): Sou
   if (source.kind === 'webhook' && foreign !== undefined) {
     throw new UsageError(
       'SOURCE_KIND',
-      `"${source.slug}" is a webhook; an address, a schedule and an export lag are for feeds.`
+      `"${source.slug}" is a webhook; an address, a schedule, an export lag and limits of removals are for feeds.`
     )
   }
   if (Object.keys(options).length === 0) {
@@ -46,6 +48,15 @@ export const toPatch = (source: SourceRow, options: EditOptions, now: Date): Sou
   const isRescheduled = source.kind === 'feed' && ('schedule' in patch || 'timeZone' in patch)
   return isRescheduled ? { ...patch, nextRunAt: nextRunOf(source, patch, now) } : patch
 }
+
+/** What an edit changes that says nothing about records. */
+export const toHold = (
+  source: SourceRow,
+  { holdShare, holdCount }: EditOptions
+): { holdShare?: number; holdCount?: number } => ({
+  ...(holdShare !== undefined && holdShare !== source.holdShare ? { holdShare } : {}),
+  ...(holdCount !== undefined && holdCount !== source.holdCount ? { holdCount } : {})
+})
 
 const nextRunOf = (source: SourceRow, patch: SourcePatch, now: Date): Date | null => {
   const schedule = patch.schedule === undefined ? source.schedule : patch.schedule

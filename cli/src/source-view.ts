@@ -20,6 +20,8 @@ export const toSourceDocument = (source: SourceRow): Record<string, unknown> => 
   nextRunAt: source.nextRunAt ?? null,
   runRequestedAt: source.runRequestedAt ?? null,
   exportLagMs: source.kind === 'feed' ? source.exportLagMs : null,
+  holdShare: source.kind === 'feed' ? source.holdShare : null,
+  holdCount: source.kind === 'feed' ? source.holdCount : null,
   auth: source.kind === 'webhook' ? source.auth : null
 })
 
@@ -76,21 +78,36 @@ export const renderSource = (source: SourceRow, now: Date, screen: Screen): stri
             ['fetched', source.fetch === undefined ? 'without credentials' : JSON.stringify(source.fetch)],
             ['schedule', source.schedule ?? 'none: runs when asked'],
             ['next run', source.nextRunAt === undefined ? 'when asked' : toWhen(source.nextRunAt, now)],
-            ['export lag', formatDuration(source.exportLagMs)]
+            ['export lag', formatDuration(source.exportLagMs)],
+            [
+              'holds',
+              `removals of more than ${percentOf(source.holdShare)} and more than ${source.holdCount}`
+            ]
           ] as const))
     ],
     screen
   )
 
+const percentOf = (share: number): string => `${Math.round(share * 1000) / 10} %`
+
 /** Settings an edit may change. */
-export type EditableName = 'format' | 'timeZone' | 'address' | 'schedule' | 'exportLagMs'
+export type EditableName =
+  | 'format'
+  | 'timeZone'
+  | 'address'
+  | 'schedule'
+  | 'exportLagMs'
+  | 'holdShare'
+  | 'holdCount'
 
 const LABELS: Readonly<Record<EditableName, string>> = {
   format: 'format',
   timeZone: 'time zone',
   address: 'address',
   schedule: 'schedule',
-  exportLagMs: 'export lag'
+  exportLagMs: 'export lag',
+  holdShare: 'share held',
+  holdCount: 'number held'
 }
 
 export const renderChanges = (
@@ -102,6 +119,8 @@ export const renderChanges = (
   const shown = (source: SourceRow, name: EditableName): string => {
     const value = source[name]
     if (value === undefined) return 'none'
+    if (name === 'holdShare') return percentOf(source.holdShare)
+    if (name === 'holdCount') return String(value)
     if (typeof value === 'number') return formatDuration(value)
     return name === 'address' ? maskAddress(value) : value
   }

@@ -1,19 +1,19 @@
 import { Option, type Command } from 'commander'
-import type { Sql } from '@sluice/prisma/client'
-import { findRun, listRuns, settledOutcomes, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import { listRuns } from '@sluice/prisma/tables/feed-runs'
 import { createSource, listSources } from '@sluice/prisma/tables/sources'
 import { nextRunAfter } from '@sluice/shared/schedule'
 import { maskAddress } from '../address.ts'
 import { withExamples } from '../command.ts'
 import type { Context } from '../context.ts'
-import { CommandError, type Answer } from '../errors.ts'
+import { CommandError } from '../errors.ts'
 import { renderFeeds, type FeedRow } from '../feed-view.ts'
 import { toAccess, withAccessOptions, type AccessOptions } from '../feed-access.ts'
 import * as input from '../input.ts'
 import { EVERY, sourceNamed, vendorNamed } from '../lookup.ts'
 import type { Output } from '../output.ts'
 import { renderProgress, renderProgressLine, type Progress } from '../progress.ts'
-import { failureOf, renderRun, renderRuns, toRunDocument } from '../run-view.ts'
+import { answerRun, answerRuns, RUN_WORD, SHOWS_RUN, toAnswer } from '../run-answer.ts'
+import { failureOf, toRunDocument } from '../run-view.ts'
 import { toSourceDocument } from '../source-view.ts'
 import { askForRun, watchRun, type Watched } from '../watch-run.ts'
 import { toWhen } from '../when.ts'
@@ -192,22 +192,12 @@ export const addFeeds = (program: Command, context: Context): void => {
     feeds
       .command('runs')
       .summary('list runs, newest first')
-      .description('Lists the runs of one feed, or of all, newest first.')
+      .description('Lists the runs of one feed, or of all, newest first. The same as `sluice runs list`.')
       .argument('[feed]', 'its slug (default: every feed)')
       .option('--limit <count>', 'how many', input.limit, 20)
-      .action(async (slug: string | undefined, options: { limit: number }) => {
-        const store = await sql()
-        if (slug !== undefined) await sourceNamed(store, slug, 'feed')
-        const runs = await listRuns(store, {
-          limit: options.limit,
-          ...(slug === undefined ? {} : { sourceSlug: slug })
-        })
-        out.answer({ runs: runs.map((run) => toRunDocument(run)) }, (screen) =>
-          runs.length === 0
-            ? 'No runs yet. `sluice feeds run <feed>` starts one.'
-            : renderRuns(runs, out.now, screen)
-        )
-      }),
+      .action(async (slug: string | undefined, options: { limit: number }) =>
+        answerRuns(context, await sql(), slug, options.limit)
+      ),
     ['sluice feeds runs', 'the last twenty of all feeds'],
     ['sluice feeds runs acme-kyero --limit 5', 'the last five of one']
   )
@@ -216,16 +206,9 @@ export const addFeeds = (program: Command, context: Context): void => {
     feeds
       .command('show')
       .summary('show a run and its problems')
-      .description(
-        'Shows a run: how it ended, what became of its records, and the first problems with the byte they stand at.'
-      )
-      .argument('<run>', 'its number, or the slug of a feed for its newest run')
-      .action(async (word: string) => {
-        const store = await sql()
-        const run = await runNamed(store, word)
-        const answer = toAnswer({ run, outcomes: await settledOutcomes(store, run.id) }, out)
-        out.answer(answer.document, answer.text)
-      }),
+      .description(`${SHOWS_RUN} The same as \`sluice runs show\`.`)
+      .argument('<run>', RUN_WORD)
+      .action(async (word: string) => answerRun(context, await sql(), word)),
     ['sluice feeds show 42', 'run 42'],
     ['sluice feeds show acme-kyero', 'the newest run of a feed'],
     ["sluice feeds show 42 --json | jq '.run.problems'", 'what could not be read']
@@ -281,21 +264,4 @@ const reporter = (out: Output, plain: boolean): ((watched: Watched) => void) => 
       out.note(renderProgressLine(progress, out.now))
     }
   }
-}
-
-const toAnswer = ({ run, outcomes }: Watched, out: Output): Answer => ({
-  document: { run: toRunDocument(run, outcomes) },
-  text: (screen) => renderRun(run, outcomes, out.now, screen)
-})
-
-const runNamed = async (sql: Sql, word: string): Promise<FeedRunRow> => {
-  if (/^\d+$/.test(word)) {
-    const run = await findRun(sql, word)
-    if (run !== undefined) return run
-    throw new CommandError('RUN_UNKNOWN', `No run ${word}. \`sluice feeds runs\` lists them.`)
-  }
-  const source = await sourceNamed(sql, word, 'feed')
-  const [newest] = await listRuns(sql, { sourceSlug: source.slug, limit: 1 })
-  if (newest !== undefined) return newest
-  throw new CommandError('RUN_UNKNOWN', `"${word}" has never run. \`sluice feeds run ${word}\` starts a run.`)
 }

@@ -6,6 +6,7 @@ import {
   listSources,
   pauseSource,
   resumeSource,
+  updateHold,
   updateSource
 } from '@sluice/prisma/tables/sources'
 import { withExamples } from '../command.ts'
@@ -13,7 +14,7 @@ import type { Context } from '../context.ts'
 import { CommandError } from '../errors.ts'
 import * as input from '../input.ts'
 import { EVERY, sourceNamed, vendorNamed } from '../lookup.ts'
-import { toPatch, type EditOptions } from '../source-edit.ts'
+import { toHold, toPatch, type EditOptions } from '../source-edit.ts'
 import {
   renderChanges,
   renderSource,
@@ -180,7 +181,7 @@ export const addSources = (program: Command, context: Context): void => {
       .summary('change settings')
       .description(
         'Changes what is given and leaves the rest. The revision moves, so that a feed sends every record again ' +
-          'under the new settings.'
+          'under the new settings; limits of removals alone do not move it.'
       )
       .argument('<source>', 'its slug')
       .option('--format <name>', 'how its records look')
@@ -189,15 +190,21 @@ export const addSources = (program: Command, context: Context): void => {
       .option('--schedule <cron>', 'feeds: when to fetch', input.schedule)
       .option('--no-schedule', 'feeds: fetch only when asked')
       .option('--export-lag <duration>', 'feeds: how old an export may be when fetched', input.duration)
+      .option(
+        '--hold-share <percent>',
+        'feeds: removals wait for a person when more than this share of the offers is gone, …',
+        input.share
+      )
+      .option('--hold-count <count>', 'feeds: … and more than this many', input.count)
       .action(async (slug: string, options: EditOptions) => {
         const store = await sql()
         const before = await sourceNamed(store, slug)
         const patch = toPatch(before, options, out.now)
-        const changed = Object.keys(patch).filter((name) => name !== 'nextRunAt')
-        if (changed.length > 0) {
-          await updateSource(store, slug, patch)
-          await announce(slug)
-        }
+        const hold = toHold(before, options)
+        const changed = Object.keys({ ...patch, ...hold }).filter((name) => name !== 'nextRunAt')
+        if (Object.keys(hold).length > 0) await updateHold(store, slug, hold)
+        if (Object.keys(patch).length > 0) await updateSource(store, slug, patch)
+        if (changed.length > 0) await announce(slug)
         const source = await sourceNamed(store, slug)
         out.answer({ source: toSourceDocument(source), changed }, (screen) =>
           changed.length === 0
@@ -210,7 +217,8 @@ export const addSources = (program: Command, context: Context): void => {
       'dates without a zone are now meant in Madrid'
     ],
     ["sluice sources edit acme-kyero --schedule '30 2 * * *'", 'fetch at half past two in the night'],
-    ['sluice sources edit acme-kyero --no-schedule', 'fetch only when asked']
+    ['sluice sources edit acme-kyero --no-schedule', 'fetch only when asked'],
+    ['sluice sources edit acme-kyero --hold-share 50% --hold-count 200', 'this vendor removes many at once']
   )
 
   withExamples(

@@ -1,4 +1,5 @@
-import type { Stamp } from '@sluice/shared/stamp'
+import { NO_RECORD_HASH } from '@sluice/shared/envelope'
+import { toStamp, type Stamp } from '@sluice/shared/stamp'
 import type { Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
 import { type Id } from '../rows.ts'
@@ -126,6 +127,25 @@ export const takeCensus = async (
            gone.count::float8 AS gone, gone.unreleased::float8 AS unreleased, still.rejected::float8 AS rejected
     FROM still, gone`
   return row
+}
+
+/** The first offers that would go, were the pending removals of a run released now. */
+export const listPending = async (
+  sql: Sql,
+  { id, factAt = 0, receivedAt = 0, recordsSeen, formatVersion = 0 }: FeedRunRow,
+  source: { id: number; vendorId: number },
+  limit: number
+): Promise<string[]> => {
+  const seenIn = await runsSince(sql, source.id, id)
+  const elsewhere = await listedElsewhere(sql, source)
+  const stamp = toStamp({
+    factAt,
+    receivedAt,
+    ordinal: recordsSeen + 1,
+    formatVersion,
+    recordHash: NO_RECORD_HASH
+  })
+  return listVanished(sql, { source, seenIn, elsewhere, stamp }, { limit })
 }
 
 /** The ids of offers that are gone, a page of them, in the order of ids. */
