@@ -51,3 +51,18 @@ export const closeConnection = async (managementUrl: string, name: string): Prom
     headers: guest
   })
 }
+
+/** A queue as the HTTP API sees it, which alone knows what is on its way into at-least-once dead-lettering. */
+export const queueFigures = async (
+  managementUrl: string,
+  queue: string
+): Promise<{ messages: number; deadLettering: number }> => {
+  const answer = await fetch(`${managementUrl}/api/queues/%2F/${encodeURIComponent(queue)}`, {
+    headers: guest
+  })
+  const { messages = 0, messages_dlx: deadLettering = 0 } = (await answer.json()) as {
+    messages?: number
+    messages_dlx?: number
+  }
+  return { messages, deadLettering }
+}

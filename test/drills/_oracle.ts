@@ -29,11 +29,16 @@ export interface Finding {
   figure: string
 }
 
+/** RabbitMQ's HTTP API is some seconds behind, and a batch may be under way. */
+const LAST_TRACE_MS = 30_000
+
 /** Waits until nothing moves any more, or the time is over, and judges what is there. */
 export const judge = async (at: Case, timeoutMs: number): Promise<Finding[]> => {
   const end = Date.now() + timeoutMs
   const left = (): number => Math.max(0, end - Date.now())
-  const untraced = await smallest(() => withoutTrace(at.shop, at.confirmed), left())
+  // What is in no queue any more leaves its trace soon, or is lost.
+  await smallest(() => notEmpty(at), left())
+  const untraced = await smallest(() => withoutTrace(at.shop, at.confirmed), Math.min(left(), LAST_TRACE_MS))
   const stuck = await smallest(() => notEmpty(at), left())
   return [
     {

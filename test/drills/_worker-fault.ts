@@ -121,7 +121,7 @@ const run = async (fault: WorkerFault, drill: Running): Promise<void> => {
   await load.end()
 
   const confirmed: readonly OutgoingMessage[] = [...load.confirmed, ...more]
-  const timeoutMs = isOff ? SABOTAGED_SETTLE_MS : SETTLE_MS
+  const timeoutMs = isOff && !isCredulous ? SABOTAGED_SETTLE_MS : SETTLE_MS
   for (const { what, ok, figure } of await judge(
     { shop, confirmed, told: history.told, workers, managementUrl },
     timeoutMs

@@ -90,6 +90,7 @@ export const SABOTAGE = {
   markEarly: new URL('sabotage/mark-early.ts', import.meta.url).pathname,
   noQuarantine: new URL('sabotage/no-quarantine.ts', import.meta.url).pathname,
   ackEarly: new URL('sabotage/ack-early.ts', import.meta.url).pathname,
+  credulousCopies: new URL('sabotage/credulous-copies.ts', import.meta.url).pathname,
   exitAtOnce: new URL('sabotage/exit-at-once.ts', import.meta.url).pathname,
   demandRedis: new URL('sabotage/demand-redis.ts', import.meta.url).pathname,
   decideByArrival: new URL('sabotage/decide-by-arrival.ts', import.meta.url).pathname,
