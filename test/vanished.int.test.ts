@@ -141,6 +141,13 @@ describe('a whole list', () => {
     expect(await feed.withdrawn()).toEqual([5])
   })
 
+  test('holds a record that is broken, as long as its id can be read', async () => {
+    await feed.run()
+    const broken = kyero(without(feed.offers, 9)).replace('</type>', '')
+    expect(await feed.run(broken)).toMatchObject({ malformed: 1, removals: 'sent', gone: 1 })
+    expect(await feed.withdrawn()).toEqual([9])
+  })
+
   test('does not undo what is newer than its file', async () => {
     await feed.run()
     const id = feed.offers[4]?.id ?? ''
@@ -173,7 +180,7 @@ describe('nothing is withdrawn', () => {
     ['an error page', () => '<!DOCTYPE html><html><body>Please log in</body></html>'],
     ['a file that is cut', () => whole().slice(0, -40)],
     ['a file with a record without an id', () => whole().replace(/<id>.*-4<\/id>/, '')],
-    ['a file with a record nobody can read', () => whole().replace('</type>', '')],
+    ['a file with a record that is broken before its id', () => whole().replace('<id>', '</b><id>')],
     ['a file with something behind its end', () => `${kyero(without(feed.offers, 4))}<b>Notice</b>`]
   ])('by %s', async (_name, content) => {
     expect(await feed.run(content())).not.toHaveProperty('removals')

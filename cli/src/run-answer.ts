@@ -1,5 +1,5 @@
 import type { Sql } from '@sluice/prisma/client'
-import { findRun, listRuns, settledOutcomes, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import { findRun, listRuns, outcomesOf, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { listPending } from '@sluice/prisma/tables/removals'
 import { findSource } from '@sluice/prisma/tables/sources'
 import type { Context } from './context.ts'
@@ -45,7 +45,7 @@ export const answerRun = async ({ out }: Pick<Context, 'out'>, sql: Sql, word: s
   const run = await runNamed(sql, word)
   const source = run.removals === 'pending' ? await findSource(sql, run.sourceSlug) : undefined
   const pending = source === undefined ? [] : await listPending(sql, run, source, MAX_PENDING)
-  const answer = toAnswer({ run, outcomes: await settledOutcomes(sql, run.id) }, out, pending)
+  const answer = toAnswer({ run, outcomes: await outcomesOf(sql, run) }, out, pending)
   out.answer(answer.document, answer.text)
 }
 

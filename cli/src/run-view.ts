@@ -49,6 +49,11 @@ export const toRunDocument = (run: FeedRunRow, outcomes?: Outcomes): Record<stri
   malformed: run.malformed,
   duplicates: run.duplicates,
   vanished: run.vanished,
+  full: run.full,
+  overlapped: run.overlapped,
+  etag: run.etag ?? null,
+  sha256: run.bodySha256 ?? null,
+  unchangedSince: run.unchangedSince ?? null,
   removals:
     run.removals === undefined
       ? null
@@ -119,10 +124,13 @@ export const renderRun = (
       ...(run.errorCode === undefined
         ? []
         : [['reason', toned(`${reasonOf(run)} (${run.errorCode})`, 'bad')] as const]),
-      ['trigger', run.trigger],
+      ['trigger', run.full ? `${run.trigger}, full` : run.trigger],
       ['started', toWhen(run.startedAt, now)],
       ...(run.finishedAt === undefined ? [] : [['finished', toWhen(run.finishedAt, now)] as const]),
       ['took', tookOf(run, now)],
+      ...(run.overlapped === 0
+        ? []
+        : [['overlapped', `${counted(run.overlapped, 'time')} of its schedule, skipped`] as const]),
       ['file', counted(run.bytesTotal ?? run.bytesRead, 'byte')],
       ['records', recordsOf(run)],
       ...(run.removals === undefined ? [] : [['vanished', removalsOf(run, now)] as const]),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '@sluice/prisma/client'
-import { findRun, listRuns, settledOutcomes, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import { findRun, listRuns, outcomesOf, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { requestRun, type SourceRow } from '@sluice/prisma/tables/sources'
 import { CommandError } from './errors.ts'
 import { isOver, type Outcomes } from './run-view.ts'
@@ -24,7 +24,11 @@ export interface WatchOptions {
 }
 
 /** Asks for a run; returns which run was the newest before, so that the new one can be told apart. */
-export const askForRun = async (sql: Sql, source: SourceRow): Promise<FeedRunRow | undefined> => {
+export const askForRun = async (
+  sql: Sql,
+  source: SourceRow,
+  options: { full?: boolean } = {}
+): Promise<FeedRunRow | undefined> => {
   if (source.pausedAt !== undefined) {
     throw new CommandError(
       'SOURCE_PAUSED',
@@ -32,7 +36,7 @@ export const askForRun = async (sql: Sql, source: SourceRow): Promise<FeedRunRow
     )
   }
   const [newest] = await listRuns(sql, { sourceSlug: source.slug, limit: 1 })
-  await requestRun(sql, source.id)
+  await requestRun(sql, source.id, options)
   return newest
 }
 
@@ -85,7 +89,7 @@ const started = async (
 
 const watchedOf = async (sql: Sql, run: FeedRunRow): Promise<Watched> => ({
   run,
-  outcomes: await settledOutcomes(sql, run.id)
+  outcomes: await outcomesOf(sql, run)
 })
 
 const pause = async (signal: AbortSignal, whenInterrupted: string): Promise<void> => {

@@ -91,6 +91,19 @@ export const SchedulerConfigSchema = Type.Object({
     default: 10_000,
     description: 'How long a file on an FTP or SFTP server must stand still to count as uploaded'
   }),
+  SCHEDULER_NOTIFY_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description:
+        'Where troubles with feeds, and their end, are posted to as JSON; without it only Sentry hears of them'
+    })
+  ),
+  SCHEDULER_NOTIFY_SECRET: Type.Optional(
+    Type.String({
+      minLength: 24,
+      description: 'Signs those posts by Standard Webhooks: base64, like whsec_…'
+    })
+  ),
   SCHEDULER_EGRESS_ALLOW: Type.String({
     default: '',
     isCidrs: true,

@@ -14,7 +14,7 @@ import type { Unreadable } from './unreadable.ts'
 
 export interface DiffOptions {
   db: Db
-  run: Pick<FeedRunRow, 'id'>
+  run: Pick<FeedRunRow, 'id' | 'full'>
   source: SourceRow
   format: Format & { feed: NonNullable<Format['feed']> }
   /** When the fetch started: the same for all records of a run. */
@@ -101,7 +101,7 @@ export const createDiff = (options: DiffOptions) => {
       sourceSlug: source.slug,
       formatVersion: format.formatVersion,
       sourceRevision: source.revision,
-      recordHashes: [...new Set(hashes)]
+      recordHashes: run.full ? [] : [...new Set(hashes)]
     })
     const known = records.flatMap((raw, index): Known[] => {
       const hash = hashes[index] ?? ''

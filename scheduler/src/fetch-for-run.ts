@@ -25,12 +25,13 @@ export const fetchForRun = async (
   shelf: Shelf
 ): Promise<Downloaded | 'unchanged'> => {
   const settings = settingsOf(source.fetch, source.slug)
-  const settled = await findSettledBody(db.sql, {
+  const question = {
     sourceId: source.id,
     runId: run.id,
     formatVersion: format.formatVersion,
     sourceRevision: source.revision
-  })
+  }
+  const settled = run.full ? undefined : await findSettledBody(db.sql, question)
   const credentials = await loadCredentials(db, sealing, source, settings)
   const validators = settings.pages === undefined ? toValidators(settled) : undefined
   const fetched = await download({

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
-import { nextRunAfter } from '@sluice/shared/schedule'
+import { nextRunAfter, runsBetween } from '@sluice/shared/schedule'
 import { claimRun, finishRun, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { keepNewestSeen } from '@sluice/prisma/tables/run-seen'
-import { findSource, setNextRunAt, type SourceRow } from '@sluice/prisma/tables/sources'
+import { findSource, setNextRunAt, takeFullRequest, type SourceRow } from '@sluice/prisma/tables/sources'
 import { createLedger, type Ledger } from './ledger.ts'
 import { passOver, type PassOptions } from './pass.ts'
+import { noteTroubles } from './troubles.ts'
 import { done, failed, type Verdict } from './verdict.ts'
 
 export type RunFeedDeps = Omit<PassOptions, 'run' | 'source' | 'ledger' | 'signal'>
@@ -96,10 +97,13 @@ const finish = async (
   for (let attempt = 1; ; attempt++) {
     try {
       return await db.transaction(async (tx) => {
-        if (!(await finishRun(tx, run.id, run.leaseToken, end))) return 'superseded'
         // Read again: its schedule may have been edited while the run was under way.
         const now = await findSource(tx, source.slug)
+        const overlapped = now === undefined || isDueAgain ? 0 : overlapsOf(now, run.startedAt)
+        if (!(await finishRun(tx, run.id, run.leaseToken, { ...end, overlapped }))) return 'superseded'
         if (now !== undefined && !isDueAgain) await setNextRunAt(tx, source.id, nextRunOf(now, log))
+        if (run.full && state === 'done') await takeFullRequest(tx, source.id)
+        await noteTroubles(tx, run, verdict)
         return state
       })
     } catch (thrown) {
@@ -116,6 +120,15 @@ const tidy = async ({ db }: RunFeedDeps, source: SourceRow, log: Logger): Promis
     await db.transaction((tx) => keepNewestSeen(tx, source.id))
   } catch (thrown) {
     log.warn({ err: toError(thrown) }, 'seen ids not removed')
+  }
+}
+
+/** Times of the schedule that fell into a run: they are not caught up, the run that was under way counts for them. */
+const overlapsOf = ({ schedule, timeZone }: SourceRow, startedAt: Date): number => {
+  try {
+    return schedule === undefined ? 0 : runsBetween(schedule, timeZone, startedAt, new Date())
+  } catch {
+    return 0 // `nextRunOf` says so
   }
 }
 

@@ -1,5 +1,5 @@
 import { assertTopology, createPublisher, createSession } from '@sluice/shared/broker'
-import { DependencyError } from '@sluice/shared/errors'
+import { DependencyError, toError } from '@sluice/shared/errors'
 import { createHealthServer } from '@sluice/shared/health'
 import { endProcess, type Stopper } from '@sluice/shared/lifecycle'
 import type { Logger } from '@sluice/shared/log'
@@ -13,7 +13,9 @@ import { createDispatcher } from './dispatcher.ts'
 import { purgeExpired } from './retention.ts'
 import { createRunFeed } from './run-feed.ts'
 import { createEgress } from './fetch/egress.ts'
+import { createNotify } from './notify.ts'
 import { createSpool, type Spool } from './spool.ts'
+import { tellTroubles, type TellDeps } from './tell.ts'
 import { startTicker } from './ticker.ts'
 import { reportUnknownOffers } from './unknown-offers.ts'
 import { startUpkeep } from './upkeep.ts'
@@ -75,11 +77,16 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
     log
   })
   session.start()
+  const { SCHEDULER_NOTIFY_URL: url, SCHEDULER_NOTIFY_SECRET: secret } = config
+  const notify =
+    url === undefined ? undefined : createNotify({ url, egress, ...(secret === undefined ? {} : { secret }) })
+  const tell = createTell({ db, reporter, notify, log })
   const ticker = startTicker(
     config.SCHEDULER_TICK_SECONDS,
     async () => {
       await sweep()
       await dispatcher.tick()
+      tell()
     },
     log
   )
@@ -105,6 +112,20 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
       { name: 'reports', stop: () => reporter.close(REPORT_TIMEOUT_MS) },
       { name: 'database', stop: () => db.close() }
     ]
+  }
+}
+
+/** One look at a time, and nobody waits for it: whom we tell may be slow. */
+const createTell = (deps: TellDeps): (() => void) => {
+  let isTelling = false
+  return () => {
+    if (isTelling) return
+    isTelling = true
+    void tellTroubles(deps)
+      .catch((thrown: unknown) => deps.log.debug({ err: toError(thrown) }, 'troubles not read'))
+      .finally(() => {
+        isTelling = false
+      })
   }
 }
 

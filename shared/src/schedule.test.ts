@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nextRunAfter, scheduleProblem } from './schedule.ts'
+import { nextRunAfter, runsBetween, scheduleProblem } from './schedule.ts'
 
 const SOFIA = 'Europe/Sofia'
 
@@ -62,6 +62,14 @@ describe('nextRunAfter', () => {
       expect(days.length).toBe(expression === '0 0 * * *' ? 729 : 730)
     }
   )
+
+  test('counts the times between two instants, and gives up counting at some point', () => {
+    const count = (from: string, to: string): number =>
+      runsBetween('0 * * * *', 'UTC', new Date(from), new Date(to))
+    expect(count('2026-11-23T03:00:00Z', '2026-11-23T03:59:59Z')).toBe(0)
+    expect(count('2026-11-23T03:30:00Z', '2026-11-23T06:00:00Z')).toBe(3)
+    expect(count('2026-01-01T00:00:00Z', '2036-01-01T00:00:00Z')).toBe(10_000)
+  })
 
   test('knows last days, weekdays and leap days', () => {
     const from = new Date('2026-11-23T10:00:00Z')

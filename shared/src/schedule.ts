@@ -43,6 +43,19 @@ export const nextRunAfter = (expression: string, timeZone: string, after: Date):
   return undefined
 }
 
+/** More are not counted: who is that late has other troubles. */
+const MAX_COUNTED = 10_000
+
+/** How often the schedule was due after `after`, until `until` inclusive. @throws RangeError as `nextRunAfter` */
+export const runsBetween = (expression: string, timeZone: string, after: Date, until: Date): number => {
+  let count = 0
+  for (let at = nextRunAfter(expression, timeZone, after); at !== undefined && at <= until; count++) {
+    if (count === MAX_COUNTED) return count
+    at = nextRunAfter(expression, timeZone, at)
+  }
+  return count
+}
+
 /** Whether the schedule has runs on a day. node-cron knows about `L`, `W` and `#`; asked in UTC, no clock changes. */
 const dayMatcher = (
   expression: string,

@@ -11,7 +11,7 @@ export interface ReportSink {
 
 /** One event. Everything in it has been redacted. */
 export interface Report {
-  level: 'warning' | 'error'
+  level: 'info' | 'warning' | 'error'
   message: string
   /** What makes two events the same issue. */
   fingerprint: readonly string[]
@@ -31,12 +31,23 @@ export interface RejectionReport {
   record?: unknown
 }
 
+/** The begin or the end of a trouble with a feed. */
+export interface IncidentReport {
+  source: string
+  kind: string
+  code: string
+  message: string
+  isOver: boolean
+}
+
 export interface Reporter {
   /**
    * Counts a rejection. One event a source, code and window leaves, with the count and the shape of a sample: a feed
    * with a million bad records is one problem, not a million.
    */
   rejection: (rejection: RejectionReport) => void
+  /** Reports a trouble with a feed, or its end; whoever calls takes care that it is one event each. */
+  incident: (incident: IncidentReport) => void
   /** Reports a bug: the first at once, its repeats within the window as a count on the next one. */
   captureError: (thrown: unknown, context?: Readonly<Record<string, string | number | undefined>>) => void
   /** Sends what is counted and waits for it to leave, at most `timeoutMs`. */
@@ -98,6 +109,16 @@ export const createReporter = ({
         since: new Date(),
         sample: sampleOf(rejection),
         timer: setTimeout(closeWindow, windowMs, key).unref()
+      })
+    },
+
+    incident: ({ source, kind, code, message, isOver }) => {
+      send({
+        level: isOver ? 'info' : 'warning',
+        message: isOver ? `trouble with ${source} is over: ${code}` : `trouble with ${source}: ${code}`,
+        fingerprint: ['incident', source, kind, isOver ? 'over' : 'begun'],
+        tags: { service, source, code, kind },
+        extra: { message: redactMessage(message) }
       })
     },
 

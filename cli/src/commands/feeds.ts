@@ -157,15 +157,16 @@ export const addFeeds = (program: Command, context: Context): void => {
       .argument('<feed>', 'its slug')
       .option('--wait', 'watch in plain lines, on a terminal too')
       .option('--no-wait', 'ask and leave')
+      .option('--full', 'fetch the file and send every record, whatever has not changed')
       .addOption(
         new Option('--start-within <duration>', 'how long a scheduler may take to start it')
           .argParser(input.duration)
           .default(START_WITHIN_MS, '30s')
       )
-      .action(async (slug: string, options: { wait?: boolean; startWithin: number }) => {
+      .action(async (slug: string, options: { wait?: boolean; full?: boolean; startWithin: number }) => {
         const store = await sql()
         const source = await sourceNamed(store, slug, 'feed')
-        const before = await askForRun(store, source)
+        const before = await askForRun(store, source, { full: options.full === true })
         if (options.wait === false) {
           out.answer({ requested: { feed: slug } }, () => `Asked for a run of ${slug}.`)
           out.note(`See it: sluice feeds show ${slug}`)
@@ -185,6 +186,7 @@ export const addFeeds = (program: Command, context: Context): void => {
     ['sluice feeds run acme-kyero', 'with a progress bar'],
     ['sluice feeds run acme-kyero --wait && echo complete', 'in a script'],
     ["sluice feeds run acme-kyero --json | jq '.run.outcomes'", 'what became of its records'],
+    ['sluice feeds run acme-kyero --full', 'every record anew'],
     ['sluice feeds run acme-kyero --no-wait', 'ask and leave']
   )
 

@@ -69,6 +69,12 @@ export interface FeedRunRow extends RunProgress {
   published: number
   malformed: number
   duplicates: number
+  /** It skips nothing, neither the file nor any record. */
+  full: boolean
+  /** Times of its schedule that fell into it, and were skipped. */
+  overlapped: number
+  /** What had become of its records when it ended. */
+  outcomes?: Partial<Outcomes>
   vanished: number
   /** Offers the source had when its list was compared with them. */
   known?: number
@@ -103,8 +109,9 @@ export interface Claim {
  * All clocks are the database's.
  */
 export const claimRun = async (tx: Sql, claim: Claim): Promise<FeedRunRow | undefined> => {
-  const [due] = await tx.$queryRaw<{ trigger: RunTrigger }[]>`
-    SELECT CASE WHEN run_requested_at IS NULL THEN 'schedule' ELSE 'manual' END AS trigger FROM sources
+  const [due] = await tx.$queryRaw<{ trigger: RunTrigger; full: boolean }[]>`
+    SELECT CASE WHEN run_requested_at IS NULL THEN 'schedule' ELSE 'manual' END AS trigger, full_requested AS full
+    FROM sources
     WHERE id = ${claim.sourceId} AND kind = 'feed' AND paused_at IS NULL
       AND (next_run_at <= now() OR run_requested_at <= now())
     FOR NO KEY UPDATE`
@@ -114,8 +121,10 @@ export const claimRun = async (tx: Sql, claim: Claim): Promise<FeedRunRow | unde
       error_message = 'The scheduler that did this run stopped answering; another run took over'
     WHERE source_id = ${claim.sourceId} AND state IN ('reading', 'settling') AND lease_until < now()`
   const [made] = await tx.$queryRaw<{ id: Id }[]>`
-    INSERT INTO feed_runs (source_id, trigger, state, lease_token, lease_until)
-    VALUES (${claim.sourceId}, ${due.trigger}, 'reading', ${claim.leaseToken}, ${leaseOf(claim.leaseMs)})
+    INSERT INTO feed_runs (source_id, trigger, "full", state, lease_token, lease_until)
+    VALUES (
+      ${claim.sourceId}, ${due.trigger}, ${due.full}, 'reading', ${claim.leaseToken}, ${leaseOf(claim.leaseMs)}
+    )
     ON CONFLICT (source_id) WHERE state IN ('reading', 'settling') DO NOTHING
     RETURNING id::text AS id`
   if (made === undefined) return undefined
@@ -152,16 +161,18 @@ export const endReading = (
 
 export interface RunEnd extends RunProgress {
   state: 'done' | 'failed'
+  /** Times of its schedule that fell into it. */
+  overlapped?: number
   errorCode?: string
   errorMessage?: string
 }
 
-/** Ends the run and its lease; `false`: it is over already, or superseded. */
+/** Ends the run and its lease, and keeps what became of its records so far; `false`: it is over already, or superseded. */
 export const finishRun = (
   sql: Sql,
   runId: Id,
   leaseToken: string,
-  { state, errorCode, errorMessage, ...progress }: RunEnd
+  { state, errorCode, errorMessage, overlapped = 0, ...progress }: RunEnd
 ): Promise<boolean> =>
   move(
     sql,
@@ -169,7 +180,12 @@ export const finishRun = (
     leaseToken,
     progress,
     Prisma.sql`state = ${state}, finished_at = now(), error_code = ${errorCode ?? null},
-               error_message = ${errorMessage ?? null}`
+               error_message = ${errorMessage ?? null}, overlapped = ${overlapped},
+               outcomes = (
+                 SELECT COALESCE(jsonb_object_agg(o.outcome, o.count), '{}') FROM (
+                   SELECT outcome, count(*) AS count FROM feed_records WHERE run_id = ${runId}::bigint GROUP BY outcome
+                 ) o
+               )`
   )
 
 export const findRun = async (sql: Sql, id: Id): Promise<FeedRunRow | undefined> =>
@@ -190,12 +206,21 @@ export const lastFinishedRun = async (sql: Sql, sourceId: number): Promise<FeedR
  * What became of a run's records so far, counted from `feed_records`: a record that settled twice counts once, so
  * the figures stand however often messages are delivered.
  */
-export const settledOutcomes = async (sql: Sql, runId: Id): Promise<Record<Outcome, number>> => {
+export const settledOutcomes = async (sql: Sql, runId: Id): Promise<Outcomes> => {
   const rows = await sql.$queryRaw<{ outcome: Outcome; count: number }[]>`
     SELECT outcome, count(*)::float8 AS count FROM feed_records WHERE run_id = ${runId}::bigint GROUP BY outcome`
-  const none = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>
-  return { ...none, ...Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count])) }
+  return { ...NONE, ...Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count])) }
 }
+
+/**
+ * What became of a run's records: as it was when the run ended, because the next one's records take the place of these;
+ * counted, while it lasts.
+ */
+export const outcomesOf = async (sql: Sql, { id, outcomes }: FeedRunRow): Promise<Outcomes> =>
+  outcomes === undefined ? settledOutcomes(sql, id) : { ...NONE, ...outcomes }
+
+export type Outcomes = Record<Outcome, number>
+const NONE = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Outcomes
 
 const leaseOf = (leaseMs: number): Prisma.Sql => Prisma.sql`now() + ${leaseMs}::float8 * interval '1 ms'`
 
@@ -244,7 +269,8 @@ const runs = async (sql: Sql, where: Prisma.Sql, limit: number): Promise<FeedRun
            r.bytes_total::float8 AS "bytesTotal", r.bytes_read::float8 AS "bytesRead",
            r.body_sha256 AS "bodySha256", r.unchanged_since::text AS "unchangedSince", r.etag, r.last_modified AS "lastModified",
            r.format_version AS "formatVersion", r.source_revision AS "sourceRevision",
-           r.records_seen AS "recordsSeen", r.skipped, r.published, r.malformed, r.duplicates, r.vanished, r.extent,
+           r.records_seen AS "recordsSeen", r.skipped, r.published, r.malformed, r.duplicates, r.vanished, r.extent, r."full",
+           r.overlapped, r.outcomes,
            r.fact_at::float8 AS "factAt", r.received_at::float8 AS "receivedAt", r.known, r.gone, r.rejected, r.removals,
            r.removals_code AS "removalsCode", r.removals_reason AS "removalsReason", r.removals_by AS "removalsBy",
            r.removals_at AS "removalsAt", r.removals_run_id::text AS "removalsRunId", r.problems,

@@ -22,6 +22,8 @@ export const RETENTION: readonly RetentionRule[] = [
     keepDays: 90,
     expired: (before) => Prisma.sql`GREATEST(t.replayed_at, t.discarded_at) < ${before}`
   },
+  // Only what is over.
+  { table: 'incidents', keepDays: 90, expired: (before) => Prisma.sql`t.closed_at < ${before}` },
   // A feed's newest run that is done says which body was read last, its newest list which offers there are.
   {
     table: 'feed_runs',

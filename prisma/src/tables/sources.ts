@@ -28,6 +28,8 @@ export interface SourceRow {
   nextRunAt?: Date
   /** Feeds only: a run was asked for and has not started. */
   runRequestedAt?: Date
+  /** Feeds only: that run is to skip nothing. */
+  fullRequested: boolean
   exportLagMs: number
   /** Feeds only: removals of more than this share of its offers, and of more than this many, wait for a person. */
   holdShare: number
@@ -158,9 +160,20 @@ export const dueFeeds = async (sql: Sql, limit = LIST_LIMIT): Promise<SourceRow[
   return sources.toSorted((a, b) => (order.get(a.slug) ?? 0) - (order.get(b.slug) ?? 0))
 }
 
-/** Asks for a run as soon as a scheduler sees it; a second request before the run starts is the same one. */
-export const requestRun = async (sql: Sql, id: number): Promise<void> => {
-  await sql.$executeRaw`UPDATE sources SET run_requested_at = now() WHERE id = ${id} AND kind = 'feed'`
+/**
+ * Asks for a run as soon as a scheduler sees it, a `full` one to skip nothing; a second request before the run starts is
+ * the same one.
+ */
+export const requestRun = async (sql: Sql, id: number, { full = false } = {}): Promise<void> => {
+  await sql.$executeRaw`
+    UPDATE sources SET run_requested_at = now(), full_requested = full_requested OR ${full}
+    WHERE id = ${id} AND kind = 'feed'`
+}
+
+/** A full run has done what was asked for, unless another one was asked for since. */
+export const takeFullRequest = async (tx: Sql, id: number): Promise<void> => {
+  await tx.$executeRaw`
+    UPDATE sources SET full_requested = false WHERE id = ${id} AND run_requested_at IS NULL AND full_requested`
 }
 
 /** Not an edit: neither `revision` nor `sourcesVersion` moves. */
@@ -206,6 +219,7 @@ const COLUMNS = {
   schedule: true,
   nextRunAt: true,
   runRequestedAt: true,
+  fullRequested: true,
   exportLagMs: true,
   holdShare: true,
   holdCount: true,
