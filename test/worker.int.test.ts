@@ -9,6 +9,7 @@ import { findOffer } from '@sluice/prisma/tables/offers'
 import { listRejections } from '@sluice/prisma/tables/rejections'
 import type { Fact } from '../worker/src/merge.ts'
 import { toMessage } from '../worker/src/message.ts'
+import { oddMessages } from './support/odd-messages.ts'
 import { waitFor } from './support/process.ts'
 import { createWorkshop, flat, type Workshop } from './support/workshop.ts'
 
@@ -318,6 +319,26 @@ describe('bad messages cost only themselves', () => {
 })
 
 describe('a damaged message', () => {
+  test('is dead, once and with its bytes, however odd; one that is only large is applied', async () => {
+    await start()
+    const { sound, dead } = oddMessages(shop)
+    await shop.send(...dead, ...sound)
+    const sent = new Map(dead.map(({ properties, body }) => [properties.messageId, body]))
+    const letters = await waitFor('the dead letters', async () => {
+      const known = (await deadLetters()).filter(({ messageId = '' }) => sent.has(messageId))
+      return known.length >= dead.length ? known : undefined
+    })
+    await shop.waitForOutcomes(...sound.map(({ properties }) => properties.messageId))
+    expect(letters).toHaveLength(dead.length)
+    for (const { id, messageId = '', faultCode } of letters) {
+      const letter = await findDeadLetter(shop.database.db.sql, id)
+      expect(faultCode).toBe('ENVELOPE_INVALID')
+      expect(sent.get(messageId)?.equals(Buffer.from(letter?.body ?? []))).toBe(true)
+    }
+    const outcomes = await shop.outcomes()
+    expect(sound.map(({ properties }) => outcomes[properties.messageId])).toEqual(['created', 'created'])
+  })
+
   test('is stored among the dead, whatever its headers say', async () => {
     await start()
     const message = shop.hook('h.1', flat('h1'), 10, {

@@ -85,9 +85,9 @@ const SLOW = [
    FOR EACH STATEMENT EXECUTE FUNCTION slow()`
 ]
 const SLOW_RECORDS = 4_000
-/** 200 MB wait; a worker may have 300 of these in hand. */
-const LARGE = 'x'.repeat(50_000)
-const MEMORY_MIB = 96
+/** 100 MB wait; a worker may have 300 of these in hand. */
+const LARGE = 'x'.repeat(25_000)
+const MEMORY_MIB = 128
 const WARM_RECORDS = 600
 /** Webhooks 60, feed 300, quarantine 1, dead 100: batches under way and one in waiting, each lane (`lane.ts`). */
 const MOST_IN_HAND = 461
@@ -102,7 +102,7 @@ const slow = async (scene: Scene): Promise<void> => {
     for (let at = 0; at < length; at += CHUNK) {
       const records = Array.from({ length: Math.min(CHUNK, length - at) }, (_, index): HookRecord => ({
         ...flat(`${name}${at + index}`),
-        privateNotes: LARGE
+        extras: { note: LARGE }
       }))
       await send(records.map((record, index) => shop.feed(run, at + index, record, 10)))
     }
