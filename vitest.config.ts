@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './scripts/root.ts'
+import { LongFirst } from './test/support/long-first.ts'
 
 // Unit tests stand beside their source and touch nothing; integration tests run on real services.
 export default defineConfig({
@@ -9,6 +10,7 @@ export default defineConfig({
     isolate: false,
     // For the test processes, and for the services the tests start.
     env: { NODE_COMPILE_CACHE: COMPILE_CACHE },
+    sequence: { sequencer: LongFirst },
     projects: [
       {
         extends: true,
@@ -27,8 +29,8 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // The tests start processes and brokers of their own; two files at a time fill two cores.
-          maxWorkers: 2
+          // Half of their time is waiting, for processes and brokers to start and for clocks: three fill two cores.
+          maxWorkers: 3
         }
       }
     ]
