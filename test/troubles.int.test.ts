@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLogger } from '@sluice/shared/log'
@@ -30,17 +31,17 @@ const listen = (path: string) => {
   const notices: Notice[] = []
   const reports: IncidentReport[] = []
   const answers = { status: 204 }
-  const url = shop.serve(path, (request, response) => {
-    void buffer(request).then((body) => {
-      const id = String(request.headers['webhook-id'])
-      const signed = `${id}.${String(request.headers['webhook-timestamp'])}.${body.toString()}`
-      const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64')
-      const expected = `v1,${createHmac('sha256', key).update(signed).digest('base64')}`
-      expect(request.headers['webhook-signature'] === expected).toBe(true)
-      if (answers.status < 300) notices.push(JSON.parse(body.toString()) as Notice)
-      response.writeHead(answers.status).end()
-    })
-  })
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await buffer(request)
+    const id = String(request.headers['webhook-id'])
+    const signed = `${id}.${String(request.headers['webhook-timestamp'])}.${body.toString()}`
+    const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64')
+    const expected = `v1,${createHmac('sha256', key).update(signed).digest('base64')}`
+    expect(request.headers['webhook-signature'] === expected).toBe(true)
+    if (answers.status < 300) notices.push(JSON.parse(body.toString()) as Notice)
+    response.writeHead(answers.status).end()
+  }
+  const url = shop.serve(path, (request, response) => void answer(request, response))
   const tellFrom = (allow: string): Promise<void> =>
     tellTroubles({
       db: shop.database.db,
