@@ -6,7 +6,13 @@ export const madeAt = (deliveryId: string): number =>
 
 /** A UUID of version 7 (RFC 9562): sorts by the millisecond it was made in, and cannot be guessed. */
 export const createDeliveryId = (atMs: number = Date.now()): string => {
-  const time = atMs.toString(16).padStart(12, '0')
-  const random = randomUUID().slice('xxxxxxxx-xxxx-4'.length) // after its version digit; the variant stays
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random}`
+  if (atMs !== lately.ms) {
+    const time = atMs.toString(16).padStart(12, '0')
+    lately = { ms: atMs, start: `${time.slice(0, 8)}-${time.slice(8)}-7` }
+  }
+  // After its version digit; the variant stays.
+  return lately.start + randomUUID().slice('xxxxxxxx-xxxx-4'.length)
 }
+
+/** Many are made in one millisecond. */
+let lately = { ms: Number.NaN, start: '' }

@@ -34,6 +34,12 @@ describe('the trace of a request', () => {
     expect(traceparentOf(header)).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
   })
 
+  it('is never the same twice, nor is its parent', () => {
+    const made = Array.from({ length: 10_000 }, () => traceparentOf(undefined).split('-'))
+    expect(new Set(made.map(([, trace]) => trace)).size).toBe(10_000)
+    expect(new Set(made.map(([, , parent]) => parent)).size).toBe(10_000)
+  })
+
   it('is new when all its digits are zero', () => {
     expect(traceparentOf(`00-${'0'.repeat(32)}-b7ad6b7169203331-01`)).not.toContain('0'.repeat(32))
   })

@@ -19,9 +19,12 @@ export const createInHand = (server: Server): InHand => {
   const exchanges = new WeakMap<Socket, Exchange[]>()
 
   server.on('request', (request, response) => {
-    const open = exchanges.get(request.socket)?.filter(isOpen) ?? []
-    open.push({ request, response })
-    exchanges.set(request.socket, open)
+    const ours = exchanges.get(request.socket)
+    if (ours === undefined) exchanges.set(request.socket, [{ request, response }])
+    else {
+      while (ours[0] !== undefined && !isOpen(ours[0])) ours.shift() // answers leave in the order of their requests
+      ours.push({ request, response })
+    }
   })
 
   return {

@@ -1,13 +1,22 @@
-import { randomUUID } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { traceIdOf } from '@sluice/shared/trace'
 
 /** The caller's trace when it sent a valid one, else a new one: every message belongs to a trace. */
 export const traceparentOf = (header: string | string[] | undefined): string =>
   typeof header === 'string' && traceIdOf(header) !== undefined ? header : newTraceparent()
 
-/** Of UUIDs, which Node makes from chance it keeps in stock: eight times as fast as asking for the bytes of each. */
+const TRACE_BYTES = 16
+const PARENT_BYTES = 8
+/** Chance for 170 traces: asking for that of each takes eight times as long. */
+const stock = Buffer.alloc(4_096)
+let used = stock.length
+
 const newTraceparent = (): string => {
-  const trace = randomUUID().replaceAll('-', '')
-  const parent = randomUUID()
-  return `00-${trace}-${parent.slice(0, 8)}${parent.slice(-8)}-01`
+  if (used + TRACE_BYTES + PARENT_BYTES > stock.length) {
+    randomFillSync(stock)
+    used = 0
+  }
+  const trace = stock.toString('hex', used, (used += TRACE_BYTES))
+  const parent = stock.toString('hex', used, (used += PARENT_BYTES))
+  return `00-${trace}-${parent}-01`
 }
