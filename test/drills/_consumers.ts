@@ -28,6 +28,13 @@ export const consumersAreBack = async ({ shop, drill }: Scene, workers = 2): Pro
 export const applyAgain = ({ shop, rabbit }: Scene): Promise<void> =>
   applyTopology({ url: rabbit.url, topology: shop.broker.topology, log: silent })
 
+/** How often RabbitMQ has logged this, once it is `least` times or will not be: it writes later than it acts. */
+export const logged = async ({ rabbit }: Scene, words: string, least: number): Promise<number> => {
+  const count = async (): Promise<number> => (await rabbit.log()).split(words).length - 1
+  await waitFor(words, async () => (await count()) >= least, { timeoutMs: 5_000 }).catch(() => undefined)
+  return await count()
+}
+
 const guest = { authorization: `Basic ${btoa('guest:guest')}` }
 
 interface Connection {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runDrills } from './_drill.ts'
-import { applyAgain, closeConnection, connections, consumersAreBack } from './_consumers.ts'
+import { applyAgain, closeConnection, connections, consumersAreBack, logged } from './_consumers.ts'
 import { withoutTrace } from './_oracle.ts'
 import { drillOf, type Scene, type WorkerFault } from './_worker-fault.ts'
 import { waitFor } from '../support/process.ts'
@@ -82,13 +82,13 @@ const closeByRole = async (scene: Scene): Promise<void> => {
 
 /** What dies is a channel, first a publishing one, then consuming ones; the connection is not the broker's to close. */
 const channelsDie = async (scene: Scene): Promise<void> => {
-  const { shop, rabbit, workers, said, bit } = scene
+  const { shop, workers, said, bit } = scene
   await deleteExchange(scene, shop.broker.topology.exchanges.retry)
   await waitFor('a copy to find no exchange', () => lost(scene, 'worker.publish').length > 0)
   await applyAgain(scene)
   bit(
     `the exchange of the ladder was gone: ${lost(scene, 'worker.publish').length} publishing channels closed with 404`,
-    (await rabbit.log()).includes('no exchange')
+    (await logged(scene, 'no exchange', 1)) > 0
   )
   await waitFor('copies to be confirmed again', () => said('copy not confirmed, trying again').length > 0)
 
@@ -96,7 +96,7 @@ const channelsDie = async (scene: Scene): Promise<void> => {
   await waitFor('both to notice', () => lost(scene, 'worker.consume').length >= workers.length)
   bit(
     `each worker acknowledged something twice: ${lost(scene, 'worker.consume').length} consuming channels closed with 406`,
-    (await rabbit.log()).includes('unknown delivery tag')
+    (await logged(scene, 'unknown delivery tag', 2)) >= 2
   )
   await consumersAreBack(scene)
 }

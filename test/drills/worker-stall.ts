@@ -1,6 +1,6 @@
 import { createDb } from '@sluice/prisma/client'
 import { runDrills } from './_drill.ts'
-import { consumersAreBack } from './_consumers.ts'
+import { consumersAreBack, logged } from './_consumers.ts'
 import { drillOf, type Scene, type WorkerFault } from './_worker-fault.ts'
 import { waitFor } from '../support/process.ts'
 
@@ -13,14 +13,14 @@ const CONSUMER_TIMEOUT_MS = 5_000
 
 /** Its event loop does nothing else: no heartbeat leaves, none is read. */
 const loopIsBlocked = async (scene: Scene): Promise<void> => {
-  const { rabbit, workers, bit } = scene
+  const { workers, bit } = scene
   const [busy] = workers
   if (busy === undefined) throw new Error('there is no worker')
   const said = (message: string) => busy.lines().filter(({ msg }) => msg === message).length
   busy.signal('SIGUSR2')
   await waitFor('it to be done', () => said('was busy') > 0, { timeoutMs: 60_000 })
   await waitFor('it to notice', () => said('broker connection lost') >= 2)
-  const missed = (await rabbit.log()).split('missed heartbeats from client').length - 1
+  const missed = await logged(scene, 'missed heartbeats from client', 2)
   bit(
     `busy for ${BUSY_MS / 1000} s: RabbitMQ missed the heartbeats of ${missed} connections, the worker lost ${said('broker connection lost')}`,
     missed >= 2
@@ -30,14 +30,14 @@ const loopIsBlocked = async (scene: Scene): Promise<void> => {
 
 /** A handler that stands at a lock, as somebody forgot it in a console, until the broker loses its patience. */
 const handlerIsStuck = async (scene: Scene): Promise<void> => {
-  const { shop, rabbit, said, bit } = scene
+  const { shop, said, bit } = scene
   const db = createDb({ url: shop.database.url, poolSize: 1, applicationName: 'forgotten console' })
   await db.transaction(async (tx) => {
     await tx.$executeRaw`LOCK TABLE offers IN EXCLUSIVE MODE`
     await waitFor('the broker to lose its patience', () => said('broker connection lost').length > 0)
   })
   await db.close()
-  const timeouts = (await rabbit.log()).split('has timed out waiting for delivery acknowledgement').length - 1
+  const timeouts = await logged(scene, 'has timed out waiting for delivery acknowledgement', 1)
   bit(
     `offers locked for longer than the consumer timeout: ${timeouts} channels closed with 406`,
     timeouts > 0

@@ -19,7 +19,7 @@ const MOST_CONNECTIONS = 5
 
 /** Connections of workers so far; RabbitMQ writes its log a little later than it acts. */
 const connectionsSoFar = async ({ rabbit }: Scene): Promise<number> => {
-  await sleep(1_000)
+  await sleep(2_000)
   return (await rabbit.log()).match(/client-provided name: (sluice\.topology|worker\.)/g)?.length ?? 0
 }
 
