@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { toReportArgs, toTable } from './drill-table.ts'
+import { toReportArgs, toTable, withEnd, type DrillReport } from './drill-table.ts'
 
 describe('what is asked of drills', () => {
   it('is passed on as it is for one drill', () => {
@@ -30,16 +30,38 @@ describe('what is asked of drills', () => {
   })
 })
 
+const held = [
+  { what: 'a', ok: true, figure: '1' },
+  { what: 'b', ok: false, figure: '2' }
+]
+const report = (name: string, ok: boolean): DrillReport => ({ name, injected: ['SIGKILL'], held, ok })
+
+describe('a program that ends', () => {
+  it('adds nothing to what it has reported', () => {
+    const reports = [report('worker-stop-kill', true), report('worker-stop-rolling', true)]
+    expect(withEnd(reports, 'worker-stop', 0)).toBe(reports)
+    const failed = [report('worker-stop-kill', false)]
+    expect(withEnd(failed, 'worker-stop', 1)).toBe(failed)
+    const sabotaged = [report('replay --sabotage', false)]
+    expect(withEnd(sabotaged, 'replay', 1)).toBe(sabotaged)
+  })
+
+  it('has a line of its own when it says nothing, or fails after all it said was good', () => {
+    const reports = [report('worker-stop-kill', true)]
+    expect(withEnd([], 'replay', 0)).toMatchObject([{ name: 'replay', ok: false }])
+    expect(withEnd(reports, 'worker-stop', 1)).toMatchObject([
+      { name: 'worker-stop-kill', ok: true },
+      { name: 'worker-stop', ok: false, held: [{ figure: 'exit code 1' }] }
+    ])
+  })
+})
+
 describe('the table', () => {
   it('has a line for each drill, with what held of what was checked', () => {
-    const held = [
-      { what: 'a', ok: true, figure: '1' },
-      { what: 'b', ok: false, figure: '2' }
-    ]
-    const reports = [{ name: 'worker-stop-kill', injected: ['SIGKILL'], held, ok: false }]
+    const reports = [{ ...report('worker-stop-kill', false), seconds: 61.6 }]
     expect(toTable(reports).split('\n')).toEqual([
-      '  drill                held  fault',
-      '✗ worker-stop-kill      1/2  SIGKILL'
+      '  drill                held    took  fault',
+      '✗ worker-stop-kill      1/2    62 s  SIGKILL'
     ])
   })
 })

@@ -4,6 +4,7 @@ export interface DrillReport {
   injected: string[]
   held: { what: string; ok: boolean; figure: string }[]
   ok: boolean
+  seconds?: number
 }
 
 interface ReportArgs {
@@ -27,12 +28,28 @@ export const toReportArgs = (given: readonly string[], spare: string): ReportArg
   return { args: [...others, '--json', spare], file: spare, isPrinted: at >= 0 }
 }
 
-/** One line a drill: whether it held, how much was checked, what was done to the house. */
+/** A program that failed without saying at what: it, too, has a line in the table. Pure. */
+export const withEnd = (
+  reports: readonly DrillReport[],
+  program: string,
+  exitCode: number
+): readonly DrillReport[] => {
+  const own = reports.filter(({ name }) => `${name.split(' ')[0]}-`.startsWith(`${program}-`))
+  const isExplained = own.some(({ ok }) => !ok) || (exitCode === 0 && own.length > 0)
+  if (isExplained) return reports
+  const held = [{ what: 'the program runs to its end', ok: false, figure: `exit code ${exitCode}` }]
+  return [...reports.filter(({ name }) => name !== program), { name: program, injected: [], held, ok: false }]
+}
+
+/** One line a drill: whether it held, how much was checked, how long it took, what was done to the house. */
 export const toTable = (reports: readonly DrillReport[]): string => {
   const width = Math.max(5, ...reports.map(({ name }) => name.length))
-  const lines = reports.map(({ name, injected, held, ok }) => {
+  const lines = reports.map(({ name, injected, held, ok, seconds }) => {
     const sound = held.filter((finding) => finding.ok).length
-    return `${ok ? '✓' : '✗'} ${name.padEnd(width)}  ${`${sound}/${held.length}`.padStart(7)}  ${injected[0] ?? 'nothing was injected'}`
+    const took = (seconds === undefined ? '' : `${Math.round(seconds)} s`).padStart(6)
+    return `${ok ? '✓' : '✗'} ${name.padEnd(width)}  ${`${sound}/${held.length}`.padStart(7)}  ${took}  ${injected[0] ?? 'nothing was injected'}`
   })
-  return [`  ${'drill'.padEnd(width)}  ${'held'.padStart(7)}  fault`, ...lines].join('\n')
+  return [`  ${'drill'.padEnd(width)}  ${'held'.padStart(7)}  ${'took'.padStart(6)}  fault`, ...lines].join(
+    '\n'
+  )
 }

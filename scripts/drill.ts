@@ -1,21 +1,36 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { toReportArgs, toTable, type DrillReport } from './drill-table.ts'
+import { toReportArgs, toTable, withEnd, type DrillReport } from './drill-table.ts'
 import { runFromMenu } from './menu.ts'
 
 /** `pnpm drill <name>|--all`: a fault is injected into a house of its own, and what must hold is checked. */
 const folder = await mkdtemp(join(tmpdir(), 'sluice-drills-'))
 const { args, file, isPrinted } = toReportArgs(process.argv.slice(2), join(folder, 'drills.json'))
+const read = async (): Promise<DrillReport[]> =>
+  file === undefined
+    ? []
+    : readFile(file, 'utf8').then(
+        (text) => JSON.parse(text) as DrillReport[],
+        () => [] // nothing was reported yet
+      )
+
 process.exitCode = await runFromMenu(
   {
     command: 'pnpm drill',
     folder: 'test/drills',
-    about: 'a fault injected into private services, and what must hold'
+    about: 'a fault injected into private services, and what must hold',
+    rank: (name) => ['worker-', 'worker-soak'].filter((beginning) => name.startsWith(beginning)).length,
+    onEnd: async (name, exitCode) => {
+      const before = await read()
+      const reports = withEnd(before, name, exitCode)
+      if (file !== undefined && reports !== before)
+        await writeFile(file, `${JSON.stringify(reports, undefined, 2)}\n`)
+    }
   },
   args
 )
-const report = file === undefined ? undefined : await readFile(file, 'utf8').catch(() => undefined)
-if (report !== undefined) console.log(`\n${toTable(JSON.parse(report) as DrillReport[])}`)
-if (report !== undefined && isPrinted) console.log(report)
+const reports = await read()
+if (reports.length > 0) console.log(`\n${toTable(reports)}`)
+if (reports.length > 0 && isPrinted) console.log(JSON.stringify(reports, undefined, 2))
 await rm(folder, { recursive: true })

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { bold, dim } from './progress.ts'
 import { ROOT } from './root.ts'
 
 /** A folder of programs, each run by its file's name: `pnpm drill <name>`, `pnpm bench <name>`. */
@@ -11,6 +12,10 @@ export interface Menu {
   /** From the root of the repository. */
   folder: string
   about: string
+  /** Lower ones come first in `--all`, equal ones by name. */
+  rank?: (name: string) => number
+  /** Hears how each program of `--all` ended. */
+  onEnd?: (name: string, exitCode: number) => Promise<void>
 }
 
 const NOT_PROGRAMS = /\.test\.ts$|^_/
@@ -19,7 +24,7 @@ const NOT_PROGRAMS = /\.test\.ts$|^_/
 export const runFromMenu = async (menu: Menu, args: readonly string[]): Promise<number> => {
   const names = await programsOf(menu)
   const list = names.length === 0 ? '  (none yet)' : names.map((name) => `  ${name}`).join('\n')
-  const help = `${menu.command} <name> [options]      ${menu.about}\n${menu.command} --all                 every one, in turn\n\n${list}`
+  const help = `${menu.command} <name> [options]      ${menu.about}\n${menu.command} --all                 every one, in turn\n${menu.command} --all --only a,b      those whose names begin so\n\n${list}`
   const [name, ...rest] = args
   if (name === undefined || name === '--help') {
     console.log(help)
@@ -39,11 +44,41 @@ const programsOf = async ({ folder }: Menu): Promise<string[]> => {
     .toSorted()
 }
 
-const runAll = async (menu: Menu, names: readonly string[], args: readonly string[]): Promise<number> => {
+const runAll = async (menu: Menu, all: readonly string[], given: readonly string[]): Promise<number> => {
+  const { args, only } = withoutOnly(given)
+  const { rank = () => 0 } = menu
+  const names = all
+    .filter((name) => only.length === 0 || only.some((beginning) => name.startsWith(beginning)))
+    .toSorted((a, b) => rank(a) - rank(b))
+  const idle = only.find((beginning) => !names.some((name) => name.startsWith(beginning)))
+  if (names.length === 0 || idle !== undefined) {
+    console.error(`Nothing in ${menu.folder} begins with "${idle ?? ''}".`)
+    return 1
+  }
+  const startedAt = Date.now()
   const failed: string[] = []
-  for (const name of names) if ((await runOne(menu, name, args)) !== 0) failed.push(name)
-  console.log(failed.length === 0 ? `\nall ${names.length} held` : `\nfailed: ${failed.join(', ')}`)
+  for (const [index, name] of names.entries()) {
+    console.log(bold(`\n[${index + 1}/${names.length}] ${name}`), dim(`after ${minutes(startedAt)}`))
+    const code = await runOne(menu, name, args)
+    if (code !== 0) failed.push(name)
+    await menu.onEnd?.(name, code)
+  }
+  const verdict = failed.length === 0 ? `all ${names.length} held` : `failed: ${failed.join(', ')}`
+  console.log(`\n${verdict}, in ${minutes(startedAt)}`)
   return failed.length === 0 ? 0 : 1
+}
+
+/** `--only a,b`, and what is for the programs themselves. */
+const withoutOnly = (given: readonly string[]): { args: readonly string[]; only: readonly string[] } => {
+  const at = given.indexOf('--only')
+  if (at < 0) return { args: given, only: [] }
+  const only = (given[at + 1] ?? '').split(',').filter((beginning) => beginning !== '')
+  return { args: given.toSpliced(at, 2), only: only.length === 0 ? ['(nothing)'] : only }
+}
+
+const minutes = (since: number): string => {
+  const seconds = Math.round((Date.now() - since) / 1000)
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
 
 const runOne = async (menu: Menu, name: string, args: readonly string[]): Promise<number> => {

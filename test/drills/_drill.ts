@@ -33,6 +33,7 @@ interface Report {
   injected: string[]
   held: { what: string; ok: boolean; figure: string }[]
   ok: boolean
+  seconds: number
 }
 
 const HELP = `  --json <file>   write [{ name, injected, held: [{ what, ok, figure }], ok }] (one entry a drill, replaced by name)
@@ -112,7 +113,7 @@ const reportOf = async (
 ): Promise<Report> => {
   const startedAt = performance.now()
   const name = isSabotaged ? `${drill.name} --sabotage` : drill.name
-  const report: Report = { name, injected: [], held: [], ok: false }
+  const report: Report = { name, injected: [], held: [], ok: false, seconds: 0 }
   const closers: (() => unknown)[] = []
   const line = (mark: string, text: string): void => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)
@@ -152,6 +153,7 @@ const reportOf = async (
     }
   }
   report.ok = report.held.length > 0 && report.held.every(({ ok }) => ok)
+  report.seconds = Math.round((performance.now() - startedAt) / 100) / 10
   return report
 }
 
