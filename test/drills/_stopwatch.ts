@@ -11,6 +11,8 @@ export interface Stopwatch {
 
 export interface StopwatchOptions {
   perSecond: number
+  /** Of its offers and messages: two in one drill need two. */
+  name?: string
   /** Lets them stand in line behind the feed: how a drill sees whether lanes of their own would be missed. */
   isOneLane?: boolean
 }
@@ -19,7 +21,7 @@ const LOOK_EVERY_MS = 20
 
 export const startStopwatch = (
   shop: Workshop,
-  { perSecond, isOneLane = false }: StopwatchOptions
+  { perSecond, name: prefix = 'watched', isOneLane = false }: StopwatchOptions
 ): Stopwatch => {
   const over = new AbortController()
   const sent: OutgoingMessage[] = []
@@ -27,8 +29,8 @@ export const startStopwatch = (
   const tookMs: number[] = []
 
   const send = async (): Promise<void> => {
-    const name = `watched-${sent.length}`
-    const record = { ...flat(name), location: { country: 'Spain', city: `Town ${sent.length}` } }
+    const name = `${prefix}-${sent.length}`
+    const record = { ...flat(name), location: { country: 'Spain', city: `Town ${name}` } }
     const message = shop.hook(`${name}.0`, record, 10)
     if (isOneLane) message.routingKey = 'feed.crm'
     sent.push(message)

@@ -31,7 +31,7 @@ const faults: readonly WorkerFault[] = [
   {
     name: 'flood',
     about: 'a sender repeats each of 2,000 webhooks five times, all at once, to four workers',
-    sabotage: { what: 'who writes an offer last wins', preload: 'noCompareAndSet' },
+    sabotage: { what: 'what arrives later is newer', preload: 'decideByArrival' },
     workers: 4,
     inject: async ({ drill, shop, send, count, bit }) => {
       const once = Array.from({ length: FLOOD }, (_, index) =>
