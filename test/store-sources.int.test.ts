@@ -52,6 +52,9 @@ describe('sources', () => {
       timeZone: 'UTC',
       revision: 1,
       exportLagMs: 900_000,
+      holdShare: 0.3,
+      holdCount: 10,
+      fullRequested: false,
       auth: { scheme: 'api-key' },
       onBrokerDown: 'outbox',
       onPaused: 'refuse'
