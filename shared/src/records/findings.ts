@@ -5,6 +5,7 @@ import type {
   DocumentFaultCode,
   MalformedCode,
   RawRecord,
+  ReadWarning,
   ScannedEvent
 } from './record-events.ts'
 
@@ -13,6 +14,10 @@ const FATAL: ReadonlySet<string> = new Set<DocumentFaultCode>([
   'FEED_EMPTY',
   'FEED_HTML',
   'FEED_NOT_XML',
+  'FEED_NOT_JSON',
+  'FEED_NOT_BLM',
+  'FEED_NOT_SHEET',
+  'FEED_COLUMNS',
   'FEED_ROOT',
   'FEED_CHARSET'
 ])
@@ -36,6 +41,10 @@ export class Findings {
     const event = { kind: 'malformed', ordinal: this.#ordinal(), offset, code, message: reason } as const
     this.#events.push(head === undefined ? event : { ...event, head })
     this.#malformed++
+  }
+
+  warn(code: ReadWarning['code'], message: string): void {
+    this.#events.push({ kind: 'warning', code, message })
   }
 
   addGeneratedAt(value: unknown): void {

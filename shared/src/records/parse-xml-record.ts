@@ -44,14 +44,16 @@ export const parseXmlRecord = (bytes: Buffer, selector: Pick<XmlLayout, 'lists'>
  * there are none. An element that was still open is left out, and so is one that may go on.
  */
 export const parseXmlHead = (bytes: Buffer, selector: Pick<XmlLayout, 'lists'>): XmlObject | undefined => {
-  const open: Frame[] = []
+  const trace: Trace = { open: [], reopen: undefined }
   try {
     const [sound = ''] = bytes.toString('utf8').split('\ufffd', 1) // a byte that is not UTF-8 may be anything
-    parse(sound, treeOf(selector.lists), UNLIMITED, open)
+    parse(sound, treeOf(selector.lists), UNLIMITED, trace)
   } catch (thrown) {
     if (!(thrown instanceof RecordError)) throw thrown
+    // saxes has closed an element by another's end tag when it says so.
+    if (thrown.message.includes('unexpected close tag')) trace.reopen?.()
   }
-  return headOf(open)
+  return headOf(trace.open)
 }
 
 /** A whole document small enough to be held in memory. */
@@ -99,6 +101,13 @@ export const attributeOf = (startTag: string, name: string): string | undefined 
 const stringOrUndefined = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined
 
+/** Where parsing has come to, for whoever wants to know when it fails. */
+interface Trace {
+  open: Frame[]
+  /** Takes back that the last element was closed. */
+  reopen: (() => void) | undefined
+}
+
 interface Parsed {
   root: string
   value: string | XmlObject
@@ -108,8 +117,9 @@ const parse = (
   text: string,
   lists: ListTree | undefined,
   { maxValues, maxMembers }: XmlLimits = UNLIMITED,
-  stack: Frame[] = []
+  trace?: Trace
 ): Parsed => {
+  const stack = trace?.open ?? []
   const parser = new SaxesParser({ xmlns: false, position: false })
   let root: Parsed = { root: '', value: '' }
   let values = 0
@@ -158,6 +168,13 @@ const parse = (
     const parent = stack.at(-1)
     if (parent === undefined) root = { root: frame.name, value }
     else add((parent.children ??= {}), frame.name, value, frame.lists?.isList === true)
+    if (trace !== undefined) {
+      trace.reopen = () => {
+        forget(parent?.children, frame.name)
+        forget(frame.children, TEXT) // more of it may come
+        stack.push(frame)
+      }
+    }
   })
   parser.write(text).close()
   return root
@@ -169,7 +186,7 @@ const headOf = (open: readonly Frame[]): XmlObject | undefined => {
   let innerName = ''
   for (const { name, children } of open.toReversed()) {
     const value = { ...children }
-    if (inner !== undefined) add(value, innerName, inner, false)
+    if (inner !== undefined && Object.keys(inner).length > 0) add(value, innerName, inner, false)
     inner = value
     innerName = name
   }
@@ -189,6 +206,12 @@ const add = (target: XmlObject, name: string, value: XmlValue, isList: boolean):
   if (Array.isArray(present)) present.push(value)
   else if (present !== undefined) put(target, name, [present, value])
   else put(target, name, isList ? [value] : value)
+}
+
+const forget = (target: XmlObject | undefined, name: string): void => {
+  const value = target?.[name]
+  if (Array.isArray(value)) value.pop()
+  else delete target?.[name]
 }
 
 /** Sets an own property whatever its name: `__proto__` from a vendor's file must not become a prototype. */

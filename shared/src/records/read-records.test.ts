@@ -61,6 +61,7 @@ describe('one feed in many charsets', () => {
     ['ibm866', encode(declaring('cp866'), 'ibm866'), false],
     ['declares windows-1251 and is UTF-8', Buffer.from(declaring('windows-1251')), true],
     ['has a mark and declares windows-1251', Buffer.from(`\ufeff${declaring('windows-1251')}`), true],
+    ['says UTF-16 and is UTF-8', Buffer.from(declaring('utf-16')), true],
     ['a charset nobody knows, and is UTF-8', Buffer.from(declaring('x-mac-roman8')), true],
     ['the server says it', encode(document(''), 'windows-1251'), false, { transport: 'windows-1251' }],
     ['the server says another', encode(declaring('koi8-r'), 'koi8-r'), true, { transport: 'utf-8' }],

@@ -1,11 +1,17 @@
+import { BlmScanner } from './blm-scanner.ts'
 import { declaredCharset } from './charset-names.ts'
+import { CsvScanner } from './csv-scanner.ts'
 import { FileDamage } from './file-damage.ts'
-import type { RecordLayout } from './layout.ts'
+import { JsonScanner } from './json-scanner.ts'
+import type { RecordLayout, SheetLayout } from './layout.ts'
+import { LineScanner } from './line-scanner.ts'
+import { readSheet } from './read-sheet.ts'
 import {
   MAX_RECORD_BYTES,
   type DocumentEnd,
   type RecordEvent,
   type ScannedEvent,
+  type Scanner,
   type ScannerOptions
 } from './record-events.ts'
 import { Transcoder } from './transcoder.ts'
@@ -31,11 +37,16 @@ export async function* readRecords(
   options: ReadOptions = {}
 ): AsyncGenerator<RecordEvent, void, undefined> {
   const { maxRecordBytes = MAX_RECORD_BYTES, charset = {} } = options
-  const scanner = new XmlScanner(layout, { maxRecordBytes })
+  if (layout.kind === 'sheet') {
+    yield* readSheet(stream, layout)
+    return
+  }
+  const scanner = scannerFor(layout, { maxRecordBytes })
   const transcoder = new Transcoder(
     {
       transport: charset.transport,
-      declared: (head) => declaredCharset(head.toString('latin1').trimStart()),
+      declared: (head) =>
+        layout.kind === 'xml' ? declaredCharset(head.toString('latin1').trimStart()) : undefined,
       expected: charset.expected ?? layout.charset
     },
     maxRecordBytes + REACH_BYTES
@@ -55,6 +66,21 @@ export async function* readRecords(
   for (const piece of transcoder.finish()) yield* report.of(scanner.push(piece))
   if (transcoder.fault !== undefined) scanner.fail('FEED_CHARSET', 0, transcoder.fault)
   yield* report.of(scanner.finish())
+}
+
+const scannerFor = (layout: Exclude<RecordLayout, SheetLayout>, options: ScannerOptions): Scanner => {
+  switch (layout.kind) {
+    case 'xml':
+      return new XmlScanner(layout, options)
+    case 'json':
+      return new JsonScanner(layout, options)
+    case 'ndjson':
+      return new LineScanner(options)
+    case 'csv':
+      return new CsvScanner(layout, options)
+    case 'blm':
+      return new BlmScanner(options)
+  }
 }
 
 const asBuffer = (chunk: Uint8Array): Buffer =>

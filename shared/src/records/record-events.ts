@@ -56,7 +56,7 @@ interface GeneratedAt {
 /** Something about the file that a person should know, and that costs no record. */
 export interface ReadWarning {
   kind: 'warning'
-  code: 'FEED_CHARSET_LIE'
+  code: 'FEED_CHARSET_LIE' | 'FEED_DECLARATION'
   message: string
 }
 
@@ -94,6 +94,7 @@ export type DocumentFaultCode =
   | 'FEED_NOT_JSON'
   | 'FEED_NOT_BLM'
   | 'FEED_NOT_SHEET'
+  | 'FEED_TOO_LARGE'
   | 'FEED_ROOT'
   | 'FEED_COLUMNS'
   | 'FEED_CHARSET'
@@ -103,7 +104,7 @@ export type DocumentFaultCode =
   | 'FEED_TRAILING'
 
 /** The same as a scanner says it: offsets are those of the file in UTF-8, and nobody has counted its bytes. */
-export type ScannedEvent = RawRecord | Malformed | GeneratedAt | Omit<DocumentEnd, 'bytes'>
+export type ScannedEvent = RawRecord | Malformed | GeneratedAt | ReadWarning | Omit<DocumentEnd, 'bytes'>
 
 /** UTF-8 as it comes → records. One a file; one layout, one scanner. */
 export interface Scanner {

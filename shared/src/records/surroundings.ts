@@ -5,10 +5,16 @@ import type { RecordContext } from './record-events.ts'
 /** What a value outside of the records is for. */
 export type Use = { kind: 'context'; name: string } | { kind: 'generatedAt' | 'count' | 'extent' }
 
+export interface Wanted {
+  use: Use
+  path: Path
+  /** How many steps of its path it shares with what the records stand in: as long as those are open, it holds. */
+  shared: number
+}
+
 interface Held {
   value: unknown
-  /** How many elements (objects) must be open for it to hold. */
-  depth: number
+  shared: number
 }
 
 /**
@@ -16,23 +22,25 @@ interface Held {
  * behind it.
  */
 export class Surroundings {
-  readonly wanted: readonly { use: Use; path: Path }[]
+  readonly wanted: readonly Wanted[]
   readonly #layout: SurroundingsLayout
   readonly #findings: Findings
   readonly #taken = new Set<Use['kind']>()
   readonly #held = new Map<string, Held>()
   #context: RecordContext | undefined
 
-  constructor(layout: SurroundingsLayout, findings: Findings) {
+  /** @param parents paths of what records stand in */
+  constructor(layout: SurroundingsLayout, parents: readonly Path[], findings: Findings) {
     const { context = {}, generatedAt, count, extent } = layout
     this.#layout = layout
     this.#findings = findings
-    this.wanted = [
+    const wanted: Omit<Wanted, 'shared'>[] = [
       ...Object.entries(context).map(([name, path]) => ({ use: { kind: 'context', name } as const, path })),
       ...(generatedAt === undefined ? [] : [{ use: { kind: 'generatedAt' } as const, path: generatedAt }]),
       ...(count === undefined ? [] : [{ use: { kind: 'count' } as const, path: count }]),
       ...(extent === undefined ? [] : [{ use: { kind: 'extent' } as const, path: extent.path }])
     ]
+    this.wanted = wanted.map(({ use, path }) => ({ use, path, shared: sharedSteps(path, parents) }))
   }
 
   /** Facts of a file are what it says first; context is what it says last. */
@@ -40,10 +48,9 @@ export class Surroundings {
     return kind === 'context' || !this.#taken.has(kind)
   }
 
-  /** @param depth how many elements (objects) must stay open for the value to hold */
-  take(use: Use, value: unknown, depth: number): void {
+  take({ use, shared }: Pick<Wanted, 'use' | 'shared'>, value: unknown): void {
     if (use.kind === 'context') {
-      this.#held.set(use.name, { value, depth })
+      this.#held.set(use.name, { value, shared })
       this.#context = undefined
       return
     }
@@ -55,10 +62,10 @@ export class Surroundings {
     else if (use.kind === 'extent') this.#declareExtent(text)
   }
 
-  /** Only `depth` elements are open any more: what stood in others holds no longer. */
-  leave(depth: number): void {
+  /** Only so many steps of a path are open any more: what shared others with the records holds no longer. */
+  leave(steps: number): void {
     for (const [name, held] of this.#held) {
-      if (held.depth <= depth) continue
+      if (held.shared <= steps) continue
       this.#held.delete(name)
       this.#context = undefined
     }
@@ -84,6 +91,15 @@ export class Surroundings {
     else if (isOneOf(part)) this.#findings.declare({ extent: 'part' })
   }
 }
+
+const sharedSteps = (path: Path, parents: readonly Path[]): number =>
+  Math.max(
+    0,
+    ...parents.map((parent) => {
+      const differs = path.findIndex((step, index) => step !== parent[index])
+      return differs === -1 ? path.length : differs
+    })
+  )
 
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value.trim() : typeof value === 'number' ? String(value) : undefined

@@ -101,6 +101,7 @@ export class Transcoder {
 
   #passAscii(bytes: Buffer, isEnd: boolean): Buffer[] {
     if (isAscii(bytes)) {
+      if (isEnd) this.#noteLie('utf-8', isUtf16)
       this.#source += bytes.length
       return [bytes]
     }
@@ -118,7 +119,9 @@ export class Transcoder {
       return []
     }
     if (looksLikeUtf8(bytes.subarray(0, SAMPLE_BYTES))) return this.#settle('utf-8', bytes)
-    const other = this.#said.find(({ charset }) => charset !== undefined && charset !== 'utf-8')?.charset
+    const other = this.#said.find(
+      ({ charset }) => charset !== 'utf-8' && !isUtf16(charset) && charset !== undefined
+    )?.charset
     if (other !== undefined) return this.#settle(other, bytes)
     const unknown = this.#said.find(({ charset }) => charset === undefined)?.label ?? ''
     this.#state = 'utf8'
@@ -151,15 +154,18 @@ export class Transcoder {
     return [utf8]
   }
 
-  #noteLie(charset: string): void {
+  /** `isWorthIt`: which wrong claims are worth a word. */
+  #noteLie(charset: string, isWorthIt: (claim: string | undefined) => boolean = () => true): void {
     const wrong = this.#said.filter(
-      (said) => said.by !== 'expected was' && !isSameCharset(said.charset, charset)
+      (said) => said.by !== 'expected was' && !isSameCharset(said.charset, charset) && isWorthIt(said.charset)
     )
     if (wrong.length === 0) return
     const claims = wrong.map(({ by, label }) => `${by} "${label.slice(0, 40)}"`).join(', ')
     this.lie = `The file is read as ${charset}, which its bytes are; ${claims}`
   }
 }
+
+const isUtf16 = (charset: string | undefined): boolean => charset?.startsWith('utf-16') === true
 
 /** `utf-16` alone is little-endian to the standard, and either to everybody else. */
 const isSameCharset = (said: string | undefined, used: string): boolean =>

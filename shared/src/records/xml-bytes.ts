@@ -9,7 +9,7 @@ export const APOSTROPHE = 0x27
 export const OPEN_BRACKET = 0x5b
 export const CLOSE_BRACKET = 0x5d
 
-const isSpace = (byte: number | undefined): boolean =>
+export const isSpace = (byte: number | undefined): boolean =>
   byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
 export const endsName = (byte: number | undefined): boolean => isSpace(byte) || byte === SLASH || byte === GT

@@ -1,16 +1,13 @@
 import type { Findings } from './findings.ts'
 import type { Path, XmlLayout } from './layout.ts'
-import { Surroundings, type Use } from './surroundings.ts'
+import { Surroundings, type Wanted } from './surroundings.ts'
 import type { XmlOutline } from './xml-outline.ts'
 
 /** A value outside of the records that the layout asks for. */
-export interface XmlCapture {
-  use: Use
+export interface XmlCapture extends Wanted {
   element: Path
   /** `undefined`: the element itself. */
   attribute: string | undefined
-  /** How many elements must stay open for it to hold: an element records stand in, or the one it stands in itself. */
-  depth: number
 }
 
 /** What the layout wants to know from around the records, and where it stands. */
@@ -19,13 +16,13 @@ export class XmlCaptures {
   readonly #captures: readonly XmlCapture[]
 
   constructor(layout: XmlLayout, findings: Findings) {
-    this.surroundings = new Surroundings(layout, findings)
-    this.#captures = this.surroundings.wanted.map(({ use, path }) => {
-      const last = path.at(-1) ?? ''
-      if (!last.startsWith('@')) return { use, element: path, attribute: undefined, depth: path.length - 1 }
-      const element = path.slice(0, -1)
-      const depth = isAround(element, layout.paths) ? element.length : element.length - 1
-      return { use, element, attribute: last.slice(1), depth }
+    const parents = layout.paths.map((path) => path.slice(0, -1))
+    this.surroundings = new Surroundings(layout, parents, findings)
+    this.#captures = this.surroundings.wanted.map((wanted) => {
+      const last = wanted.path.at(-1) ?? ''
+      return last.startsWith('@')
+        ? { ...wanted, element: wanted.path.slice(0, -1), attribute: last.slice(1) }
+        : { ...wanted, element: wanted.path, attribute: undefined }
     })
   }
 
@@ -36,13 +33,6 @@ export class XmlCaptures {
       ({ element, use }) => outline.isAt(element, name) && this.surroundings.isWanted(use)
     )
   }
-
-  take({ use, depth }: XmlCapture, value: unknown): void {
-    this.surroundings.take(use, value, depth)
-  }
 }
 
 const NONE: readonly XmlCapture[] = []
-
-const isAround = (element: Path, records: readonly Path[]): boolean =>
-  records.some((path) => path.length > element.length && element.every((step, depth) => step === path[depth]))

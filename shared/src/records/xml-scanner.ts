@@ -11,8 +11,10 @@ import {
   type Scanner,
   type ScannerOptions
 } from './record-events.ts'
+import { isSpace } from './xml-bytes.ts'
 import { XmlCaptures, type XmlCapture } from './xml-captures.ts'
 import { XmlOutline } from './xml-outline.ts'
+import { MAX_OUTSIDE_CHECKS, outsideFault, type OutsideMarkup } from './xml-outside.ts'
 import { XmlPlaces } from './xml-places.ts'
 import { XmlTokenizer, type SectionKind, type StartTag, type Tag, type TagListener } from './xml-tokenizer.ts'
 
@@ -69,6 +71,7 @@ export class XmlScanner implements Scanner, TagListener {
   #collected: Collected | undefined
   #rereads = 0
   #heads = 0
+  #checks = 0
   #isNestingSeen = false
   #trustsNoNesting = false
   /** The damage behind which the next record is being looked for. */
@@ -121,16 +124,22 @@ export class XmlScanner implements Scanner, TagListener {
       this.#skipSection(start)
       return
     }
-    if (this.#outline.isRootSeen) return
-    const text = this.#tokenizer.text(start, end)
-    if (kind === 'doctype' && /^<!doctype\s+html\b/i.test(text)) this.fail('FEED_HTML', start, HTML)
+    if (kind !== 'doctype') {
+      const isInRoot = this.#outline.isRootSeen && !this.#outline.isRootClosed
+      this.#check(start, end, { kind, isInRoot, isFirst: this.#isAtBeginning(start) })
+    } else {
+      const text = this.#tokenizer.text(start, end)
+      if (/^<!doctype\s+html\b/i.test(text)) this.fail('FEED_HTML', start, HTML)
+      else if (!text.startsWith('<!DOCTYPE'))
+        this.fail('FEED_STRUCTURE', start, 'a declaration is none that XML has')
+    }
   }
 
   onText(start: number, end: number): void {
     const { bytes, base } = this.#tokenizer
     for (let at = start; at < end; at++) {
       const byte = bytes[at - base] ?? 0
-      if (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d) || byte === BOM[at]) continue
+      if (isSpace(byte) || byte === BOM[at]) continue
       this.#onStrayText(at, end)
       return
     }
@@ -167,6 +176,7 @@ export class XmlScanner implements Scanner, TagListener {
       this.#collect(tag, name, undefined)
     } else {
       if (tag.isBroken) this.fail('FEED_STRUCTURE', tag.start, `the tag <${name}> is never closed by ">"`)
+      else this.#check(tag.start, tag.end, { kind: 'startTag' })
       if (captures.length > 0 && this.#capture(captures, tag, name)) return
       if (!tag.isEmpty) this.#enter(name, tag.start)
     }
@@ -201,6 +211,7 @@ export class XmlScanner implements Scanner, TagListener {
       return
     }
     const name = this.#tokenizer.text(tag.nameStart, tag.nameEnd)
+    this.#check(tag.start, tag.end, { kind: 'endTag' })
     const { parent } = this.#outline
     const how = this.#outline.leave(name)
     this.#captures.surroundings.leave(this.#outline.depth)
@@ -233,12 +244,13 @@ export class XmlScanner implements Scanner, TagListener {
     const startTag = this.#tokenizer.text(tag.start, tag.end)
     const elements = captures.filter((capture) => {
       if (capture.attribute === undefined) return true
-      this.#captures.take(capture, attributeOf(startTag, capture.attribute))
+      this.#captures.surroundings.take(capture, attributeOf(startTag, capture.attribute))
       return false
     })
     if (elements.length === 0 || tag.isBroken) return false
     if (tag.isEmpty) {
-      for (const capture of elements) this.#captures.take(capture, valueOf(Buffer.from(startTag)))
+      for (const capture of elements)
+        this.#captures.surroundings.take(capture, valueOf(Buffer.from(startTag)))
       return false
     }
     this.#collect(tag, name, elements)
@@ -305,7 +317,7 @@ export class XmlScanner implements Scanner, TagListener {
       this.#pauseWhenFull()
       if (this.#outline.depth === 0) this.#outline.isRootClosed = true
     } else {
-      for (const capture of collected.captures) this.#captures.take(capture, valueOf(bytes))
+      for (const capture of collected.captures) this.#captures.surroundings.take(capture, valueOf(bytes))
     }
     this.#release()
   }
@@ -331,8 +343,8 @@ export class XmlScanner implements Scanner, TagListener {
     if (collected.captures === undefined) this.#reportNotClosed(collected, firstNested ?? revealedAt)
     this.#release()
     if (collected.captures !== undefined) {
+      // What stands in it is read as if it stood beside it: the records are worth more than what is said of them.
       this.fail('FEED_STRUCTURE', collected.start, `<${collected.name.toString()}> is never closed`)
-      this.#enter(collected.name.toString(), collected.start)
       this.#tokenizer.rewind(collected.contentStart)
       return
     }
@@ -469,6 +481,26 @@ export class XmlScanner implements Scanner, TagListener {
         this.fail('FEED_STRUCTURE', at, `text stands between the records: "${sample}"`)
       else this.fail('FEED_NOT_XML', at, `the file is not XML, it begins with "${sample}"`)
     }
+  }
+
+  /** Nothing but blanks stands in front of it, which XML does not allow and every browser does. */
+  #isAtBeginning(start: number): boolean {
+    const isFirst = this.#checks === 0 && !this.#outline.isRootSeen
+    const { bytes, base } = this.#tokenizer
+    const isBehindMark = base === 0 && start === BOM.length && bytes[0] === BOM[0]
+    const isDeclaration = /^<\?xml\s/.test(this.#tokenizer.text(start, start + 6))
+    if (isFirst && start > 0 && !isBehindMark && isDeclaration) {
+      this.#findings.warn('FEED_DECLARATION', 'Blanks stand in front of the XML declaration')
+    }
+    return isFirst
+  }
+
+  /** The scanner itself looks at no more than it needs: what stands around the records must be sound all the same. */
+  #check(start: number, end: number, markup: OutsideMarkup): void {
+    if (this.#checks++ >= MAX_OUTSIDE_CHECKS) return
+    const fault = outsideFault(this.#tokenizer.text(start, end), markup)
+    if (fault !== undefined)
+      this.fail('FEED_STRUCTURE', start, `what stands around the records is not sound: ${fault}`)
   }
 
   #trailing(offset: number): void {

@@ -1,0 +1,154 @@
+import { htmlFault, trimmed } from './beginning.ts'
+import type { FileDamage } from './file-damage.ts'
+import { Findings } from './findings.ts'
+import {
+  MAX_RECORD_BYTES,
+  type DocumentFaultCode,
+  type RecordContext,
+  type ScannedEvent,
+  type Scanner,
+  type ScannerOptions
+} from './record-events.ts'
+import { Window } from './window.ts'
+
+const DATA = Buffer.from('#DATA#')
+const END = '#END#'
+const MAX_HEADER_BYTES = 256 * 1024
+
+interface Header {
+  fieldEnd: string
+  rowEnd: Buffer
+  context: RecordContext
+}
+
+/**
+ * Rightmove's BLM, version 3: `#HEADER#` names the characters that end fields and rows, `#DEFINITION#` the columns, rows
+ * stand between `#DATA#` and `#END#`. A row is given as the JSON of its fields.
+ * https://www.rightmove.co.uk/ps/pdf/guides/RightmoveDatafeedFormatV3iOVS_1.6.pdf
+ */
+export class BlmScanner implements Scanner {
+  readonly #findings = new Findings()
+  readonly #window = new Window()
+  readonly #maxRecordBytes: number
+  #header: Header | undefined
+  #isEnded = false
+  #isSkipping = false
+  #at = 0
+
+  constructor({ maxRecordBytes = MAX_RECORD_BYTES }: ScannerOptions = {}) {
+    this.#maxRecordBytes = maxRecordBytes
+  }
+
+  push(chunk: Buffer): ScannedEvent[] {
+    this.#window.append(chunk)
+    if (this.#header === undefined) this.#readHeader(false)
+    if (this.#header !== undefined) this.#readRows(this.#header)
+    return this.#findings.take()
+  }
+
+  finish(): ScannedEvent[] {
+    if (this.#header === undefined && !this.isFinished) this.#readHeader(true)
+    if (this.#header !== undefined && !this.#isEnded) {
+      this.#isEnded = this.#rest().startsWith(END)
+      if (!this.#isEnded) this.fail('FEED_CUT_SHORT', this.#window.end, `the file ends before ${END}`)
+    }
+    return [...this.#findings.take(), this.#findings.end(this.#window.end)]
+  }
+
+  damage(damage: FileDamage): void {
+    this.#findings.damage(damage, this.#window.end)
+  }
+
+  fail(code: DocumentFaultCode, offset: number, reason: string): void {
+    this.#findings.fail(code, offset, reason)
+  }
+
+  get isFinished(): boolean {
+    return this.#findings.isFatal || this.#isEnded
+  }
+
+  #rest(): string {
+    return this.#window.bytes.toString('latin1', 0, 4 * END.length).trimStart()
+  }
+
+  #readHeader(isEnd: boolean): void {
+    const { bytes } = this.#window
+    const data = bytes.indexOf(DATA)
+    if (data === -1) {
+      if (!isEnd && bytes.length < MAX_HEADER_BYTES) return
+      const html = htmlFault(bytes)
+      if (html !== undefined) this.fail(html.code, 0, html.reason)
+      else if (bytes.toString('latin1', 0, 64).trim() === '') this.fail('FEED_EMPTY', 0, 'the file is empty')
+      else this.fail('FEED_NOT_BLM', 0, 'the file has no #DATA#, it is no BLM')
+      return
+    }
+    const header = headerOf(bytes.toString('utf8', 0, data))
+    if (typeof header === 'string') {
+      this.fail('FEED_NOT_BLM', 0, header)
+      return
+    }
+    this.#header = header
+    if (header.count !== undefined) this.#findings.declare({ count: header.count })
+    this.#window.letGo(data + DATA.length)
+    this.#at = data + DATA.length
+  }
+
+  #readRows({ fieldEnd, rowEnd, context }: Header): void {
+    while (!this.#isEnded) {
+      const { bytes, base } = this.#window
+      if (this.#rest().startsWith(END)) {
+        this.#isEnded = true
+        return
+      }
+      const found = bytes.indexOf(rowEnd, this.#at - base)
+      if (found === -1) break
+      if (!this.#isSkipping) this.#addRow(base, base + found, fieldEnd, context)
+      this.#isSkipping = false
+      this.#at = base + found + rowEnd.length
+      this.#window.letGo(this.#at)
+    }
+    this.#at = Math.max(this.#window.base, this.#window.end - rowEnd.length)
+    if (this.#window.bytes.length > this.#maxRecordBytes) this.#skip()
+  }
+
+  #addRow(start: number, end: number, fieldEnd: string, context: RecordContext): void {
+    const { bytes, base } = this.#window
+    const [from, to] = trimmed(bytes, start - base, end - base)
+    if (from === to) return
+    const fields = bytes.toString('utf8', from, to).split(fieldEnd)
+    if (fields.length === (context.columns?.length ?? 0) + 1 && fields.at(-1) === '') fields.pop()
+    this.#findings.addRecord(base + from, Buffer.from(JSON.stringify(fields)), { context })
+  }
+
+  #skip(): void {
+    if (!this.#isSkipping) {
+      const reason = `the row is larger than ${this.#maxRecordBytes} bytes, or its end is missing`
+      this.#findings.addMalformed('RECORD_TOO_LARGE', this.#window.base, reason)
+    }
+    this.#isSkipping = true
+    this.#window.letGo(this.#at)
+  }
+}
+
+/** What the text in front of the rows declares, or what is missing in it. */
+const headerOf = (text: string): (Header & { count: number | undefined }) | string => {
+  const fieldEnd = settingOf(text, 'EOF') ?? '^'
+  const rowEnd = settingOf(text, 'EOR') ?? '~'
+  const [, definition] = text.split('#DEFINITION#', 2)
+  if (definition === undefined) return 'the file has no #DEFINITION#, so nobody knows its columns'
+  const [names = ''] = definition.split(rowEnd, 1)
+  const columns = names.split(fieldEnd).map((name) => name.trim())
+  if (columns.at(-1) === '') columns.pop()
+  if (columns.length === 0) return 'the #DEFINITION# names no column'
+  const count = /^Property Count\s*:\s*'?(\d{1,9})/im.exec(text)?.[1]
+  return {
+    fieldEnd,
+    rowEnd: Buffer.from(rowEnd),
+    context: { values: undefined, columns, json: JSON.stringify(columns) },
+    count: count === undefined ? undefined : Number(count)
+  }
+}
+
+/** `EOF : '^'` */
+const settingOf = (header: string, name: string): string | undefined =>
+  new RegExp(String.raw`^${name}\s*:\s*'([^']{1,8})'`, 'im').exec(header)?.[1]
