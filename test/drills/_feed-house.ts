@@ -49,7 +49,10 @@ export interface FeedHouse {
   endOf: (id: string, timeoutMs: number) => Promise<FeedRunRow>
 }
 
-export const createFeedHouse = async (drill: Pick<Running, 'cleanup'>): Promise<FeedHouse> => {
+export const createFeedHouse = async (
+  drill: Pick<Running, 'cleanup'>,
+  env: Record<string, string> = {}
+): Promise<FeedHouse> => {
   const [rabbit, postgres, redis, folder] = await Promise.all([
     startPrivateRabbit(),
     startPrivatePostgres({ shared_preload_libraries: 'pg_stat_statements', fsync: 'off' }),
@@ -83,7 +86,8 @@ export const createFeedHouse = async (drill: Pick<Running, 'cleanup'>): Promise<
     databaseUrl,
     rabbitUrl: rabbit.url,
     redisUrl: redis.url,
-    namespace: topology.namespace
+    namespace: topology.namespace,
+    env
   })
   drill.cleanup(() => house.stop())
 
