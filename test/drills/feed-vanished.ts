@@ -28,7 +28,8 @@ const histories = async (drill: Running): Promise<void> => {
     SCHEDULER_LEASE_MS: String(LEASE_MS),
     SCHEDULER_TICK_SECONDS: '1'
   })
-  await updateHold(at.db.sql, FEED, { holdShare: 0.5 })
+  // Whatever a run concludes is carried out: only its proof that the list is whole stands between a cut file and offers.
+  await updateHold(at.db.sql, FEED, { holdShare: 1 })
   await at.house.startWorker()
   await at.house.startWorker()
 
@@ -48,6 +49,7 @@ const histories = async (drill: Running): Promise<void> => {
 
   let died = 0
   let cut = 0
+  let wronged = 0
   const hidden: DemoOffer[] = []
   while (died < kills) {
     // The next version of the list: some are gone, some of those gone have returned as they were.
@@ -57,7 +59,7 @@ const histories = async (drill: Running): Promise<void> => {
     hidden.push(...leave)
     listed = [...stay, ...back]
     await write(listed)
-    const isCut = chance() < 0.3
+    const isCut = died % 3 === 1
     if (isCut) {
       const whole = await readFile(at.feedFile)
       await writeFile(at.feedFile, whole.subarray(0, Math.floor(whole.length * (0.2 + 0.7 * chance()))))
@@ -81,9 +83,7 @@ const histories = async (drill: Running): Promise<void> => {
     )
     if (!isCut) continue
     const after = await visible(at)
-    const lost = [...before].filter((id) => !after.has(id))
-    if (lost.length > 0)
-      drill.held(`a file that was cut (${cut}) withdraws nothing`, false, `${lost.length} withdrawn`)
+    wronged += [...before].filter((id) => !after.has(id)).length
   }
   drill.injected(
     `the scheduler killed with SIGKILL ${died} times in the middle of runs, ${cut} of its files cut`
@@ -111,7 +111,7 @@ const histories = async (drill: Running): Promise<void> => {
     [...everListed].every((id) => stored.has(id)),
     `${stored.size} of ${everListed.size}`
   )
-  if (cut > 0) drill.held('files that were cut withdrew nothing', true, `${cut} of them`)
+  drill.held('files that were cut withdrew nothing', wronged === 0, `${cut} files, ${wronged} withdrawn`)
 }
 
 const visible = async (at: FeedHouse): Promise<Set<string>> => {
