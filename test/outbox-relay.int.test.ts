@@ -200,6 +200,33 @@ it('of a batch that is taken in part, only the rest is published again', async (
   expect(new Set(await published())).toEqual(new Set(ids(messages)))
 })
 
+it('a broker that is slow gets what it manages, and little of it twice', async () => {
+  const { publisher } = shop
+  const messages = hooks('slow', 300)
+  let sent = 0
+  let busyUntil = 0
+  await fill(...messages.map((message) => toRow(message)))
+  startRelay({
+    confirmMs: 100,
+    publisher: {
+      status: 'ready',
+      // One message after another, each taking 5 ms: of a batch, some twenty are confirmed in time, and all arrive.
+      publish: async (message, { timeoutMs = 0 } = {}) => {
+        sent += 1
+        busyUntil = Math.max(busyUntil, performance.now()) + 5
+        const takesMs = busyUntil - performance.now()
+        await publisher.publish(message)
+        await sleep(Math.min(takesMs, timeoutMs))
+        if (takesMs > timeoutMs) throw new PublishError('PUBLISH_UNKNOWN', 'late')
+      }
+    }
+  })
+  await untilEmpty()
+  expect(new Set(await published())).toEqual(new Set(ids(messages)))
+  expect(sent).toBeGreaterThan(300) // so it was slow
+  expect(sent).toBeLessThan(3 * 300)
+})
+
 it('rows that cannot be published are dead letters and reported, and keep no other from being published', async () => {
   const reported: unknown[] = []
   const messages = hooks('good', 5)

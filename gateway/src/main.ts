@@ -38,8 +38,10 @@ import { createThrottle } from './throttle/throttle.ts'
 const config = orExitWithConfigProblems(() => loadConfig(GatewayConfigSchema))
 const log = createLogger({ service: 'gateway', level: config.LOG_LEVEL })
 
-/** A request in hand waits at most 800 ms, and the relay's transaction stands idle for 1.5 s at most. */
+/** A request in hand waits at most 800 ms. */
 const STATEMENT_TIMEOUT_MS = 2_000
+/** The relay's transaction stands idle for 4.5 s while the broker takes its time. */
+const IDLE_TRANSACTION_MS = 6_000
 /** Several arrays of 500 may stand in line for the window at once; each waits for its own budget only. */
 const MAX_WAITING = 10_000
 const MIB = 1024 * 1024
@@ -53,7 +55,8 @@ const start = async (): Promise<readonly Stopper[]> => {
     poolSize: config.GATEWAY_DB_POOL,
     applicationName: 'sluice-gateway',
     connectTimeoutMs: STATEMENT_TIMEOUT_MS,
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    idleTransactionMs: IDLE_TRANSACTION_MS
   })
   const cache = createCache({ url: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, log })
   const topology = createTopology(config.SLUICE_NAMESPACE)

@@ -37,6 +37,8 @@ export interface DbOptions {
   connectTimeoutMs?: number
   /** Of one statement, lock waits included. */
   statementTimeoutMs?: number
+  /** For which a transaction may stand idle between two statements; as long as a statement, unless said otherwise. */
+  idleTransactionMs?: number
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -53,7 +55,8 @@ export const createDb = ({
   poolSize,
   applicationName,
   connectTimeoutMs = CONNECT_TIMEOUT_MS,
-  statementTimeoutMs = STATEMENT_TIMEOUT_MS
+  statementTimeoutMs = STATEMENT_TIMEOUT_MS,
+  idleTransactionMs = statementTimeoutMs
 }: DbOptions): Db => {
   const pool = new pg.Pool({
     connectionString: url,
@@ -63,7 +66,7 @@ export const createDb = ({
     idleTimeoutMillis: IDLE_CONNECTION_MS,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + SILENCE_MARGIN_MS,
-    idle_in_transaction_session_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: idleTransactionMs,
     keepAlive: true,
     // The adapter reads and writes times without their offset: in any other zone they would be wrong.
     options: '-c timezone=UTC'
@@ -81,7 +84,7 @@ export const createDb = ({
     transactionOptions: {
       isolationLevel: 'ReadCommitted',
       maxWait: connectTimeoutMs + SILENCE_MARGIN_MS,
-      timeout: statementTimeoutMs * STATEMENTS_PER_TRANSACTION
+      timeout: statementTimeoutMs * STATEMENTS_PER_TRANSACTION + (idleTransactionMs - statementTimeoutMs)
     }
   }).$extends({
     query: {
