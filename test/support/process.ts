@@ -20,13 +20,15 @@ export const freePort = async (): Promise<number> => {
 export interface WaitOptions {
   timeoutMs?: number
   everyMs?: number
+  /** Asked once when it was in vain: how things stood, for whoever reads the failure. */
+  standing?: () => Promise<unknown>
 }
 
 /** Waits until `condition` returns something truthy, and returns it. Fails by naming `what` it waited for. */
 export const waitFor = async <T>(
   what: string,
   condition: () => Promise<T> | T,
-  { timeoutMs = 30_000, everyMs = 50 }: WaitOptions = {}
+  { timeoutMs = 30_000, everyMs = 50, standing }: WaitOptions = {}
 ): Promise<Exclude<T, false | null | undefined>> => {
   const end = Date.now() + timeoutMs
   let last: unknown
@@ -40,7 +42,11 @@ export const waitFor = async <T>(
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
-  throw new Error(`waited ${timeoutMs} ms in vain for: ${what} (last: ${String(last)})`, { cause: last })
+  const stood = await standing?.().catch((error: unknown) => ({ unknown: String(error) }))
+  const how = stood === undefined ? '' : `\n${JSON.stringify(stood, null, 2)}`
+  throw new Error(`waited ${timeoutMs} ms in vain for: ${what} (last: ${String(last)})${how}`, {
+    cause: last
+  })
 }
 
 /** A child process whose output is kept, and which is stopped with the test. */
