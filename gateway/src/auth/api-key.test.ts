@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createKey, isSameDigest } from '@sluice/shared/keys'
 import type { ApiKeyAuth } from '@sluice/shared/auth'
 import { authenticateByApiKey, type CachedKey } from './api-key.ts'
+import { toAuthRefusal } from './refuse.ts'
 import type { RawRequest } from './scheme.ts'
 
 const NOW = Date.UTC(2026, 10, 23)
@@ -36,7 +37,8 @@ describe('an API key', () => {
       ok: false,
       code: 'API_KEY_MISSING',
       reason: 'missing',
-      missing: true
+      missing: true,
+      header: 'X-API-Key'
     })
   })
 
@@ -63,7 +65,9 @@ describe('an API key', () => {
     const settings = { header: 'X-Acme-Token' }
     expect(ask({ 'x-acme-token': key }, [KEY], settings)).toMatchObject({ ok: true })
     expect(ask({ authorization: `Bearer ${key}` }, [KEY], settings)).toMatchObject({ ok: true })
-    expect(ask({ 'x-api-key': key }, [KEY], settings)).toMatchObject({ reason: 'missing' })
+    const missing = ask({ 'x-api-key': key }, [KEY], settings)
+    expect(missing).toMatchObject({ reason: 'missing' })
+    if (!missing.ok) expect(toAuthRefusal(missing).message).toContain('X-Acme-Token')
   })
 
   it('is taken from the query only where the source allows it', () => {

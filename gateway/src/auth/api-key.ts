@@ -21,7 +21,9 @@ export const authenticateByApiKey = (
   nowMs: number
 ): Authentication => {
   const given = givenKey(request, settings)
-  if (given === undefined) return refused('API_KEY_MISSING', 'missing')
+  if (given === undefined) {
+    return { ...refused('API_KEY_MISSING', 'missing'), header: settings.header ?? DEFAULT_HEADER }
+  }
   const digest = keyDigest(given)
   let match: CachedKey | undefined
   for (const key of keys) if (isSameDigest(key.digest, digest)) match = key // and on: no early end tells which
@@ -30,11 +32,12 @@ export const authenticateByApiKey = (
   return reason === undefined ? { ok: true, keyId: match.id } : refused('API_KEY_INVALID', reason)
 }
 
+const DEFAULT_HEADER = 'X-API-Key'
 const BEARER = /^Bearer +(\S+) *$/i
 
 const givenKey = (
   { headers, url }: Pick<RawRequest, 'headers' | 'url'>,
-  { header = 'x-api-key', query }: ApiKeyAuth
+  { header = DEFAULT_HEADER, query }: ApiKeyAuth
 ): string | undefined => {
   const inHeader = headers[header.toLowerCase()]
   if (typeof inHeader === 'string' && inHeader !== '') return inHeader

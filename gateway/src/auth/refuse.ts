@@ -2,8 +2,7 @@ import { Refusal } from '../errors.ts'
 import type { AuthenticationCode, NotAuthenticated } from './scheme.ts'
 
 /** What the sender is told: enough to mend it, and never which part of a guess was right. */
-const DETAILS: Readonly<Record<AuthenticationCode, string>> = {
-  API_KEY_MISSING: 'Send the API key in X-API-Key, or in Authorization: Bearer.',
+const DETAILS: Readonly<Record<Exclude<AuthenticationCode, 'API_KEY_MISSING'>, string>> = {
   API_KEY_INVALID: 'The API key is wrong, expired, revoked, or belongs to another source.',
   CREDENTIALS_MISSING: 'This source takes signed requests or a password, as agreed; this one has neither.',
   CREDENTIALS_INVALID:
@@ -14,4 +13,8 @@ const DETAILS: Readonly<Record<AuthenticationCode, string>> = {
 }
 
 /** The refusal of a failed authentication. The reason stays with us. */
-export const toAuthRefusal = ({ code }: NotAuthenticated): Refusal => new Refusal(code, DETAILS[code])
+export const toAuthRefusal = ({ code, header }: NotAuthenticated): Refusal =>
+  new Refusal(code, code === 'API_KEY_MISSING' ? keyMissing(header) : DETAILS[code])
+
+const keyMissing = (header = 'X-API-Key'): string =>
+  `Send the API key in ${header}, or in Authorization: Bearer.`

@@ -45,6 +45,8 @@ export interface NotAuthenticated {
   reason: string
   /** Nothing was shown at all. */
   missing: boolean
+  /** Where a key is looked for first; goes with `API_KEY_MISSING`. */
+  header?: string
 }
 
 export type Authentication = Authenticated | NotAuthenticated
