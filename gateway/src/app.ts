@@ -125,6 +125,11 @@ export const buildApp = async ({
   // What else a sender expects is its own affair; Node would refuse it, and say nothing.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
 
+  app.server.on('connect', ({ socket }) => {
+    socket.on('error', () => undefined) // nobody else listens: Node has let go of it
+    void answerClientError({ log, inHand }, { code: 'CONNECT' }, socket)
+  })
+
   // Schemas are documentation here. Fastify's validator coerces and strips, and a body is never silently changed.
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from '@sluice/shared/log'
-import { Refusal, type RefusalCode } from './errors.ts'
+import { Refusal } from './errors.ts'
 import { createDeliveryId } from './delivery-id.ts'
 import type { InHand } from './in-hand.ts'
 import { problemHeaders, toProblem } from './problem.ts'
@@ -16,7 +16,7 @@ export interface ClientErrorDeps {
 }
 
 /**
- * Answers what never became a request, because it was too slow, too large or not HTTP, and hangs up; behind the answers
+ * Answers what never became a request, because it was too slow, too large, not HTTP or for a proxy, and hangs up; behind the answers
  * to the requests that came whole before it. Never throws.
  */
 export const answerClientError = async (
@@ -31,11 +31,16 @@ export const answerClientError = async (
     socket.destroy()
     return
   }
-  const [code, detail] = CLIENT_ERRORS[error.code ?? ''] ?? NOT_HTTP
-  const refusal = new Refusal(code, detail)
+  const refusal = (CLIENT_ERRORS[error.code ?? ''] ?? notHttp)()
   const requestId = createDeliveryId()
   log.info(
-    { requestId, status: refusal.status, code, cause: error.code, address: socket.remoteAddress },
+    {
+      requestId,
+      status: refusal.status,
+      code: refusal.code,
+      cause: error.code,
+      address: socket.remoteAddress
+    },
     'request refused'
   )
   const body = JSON.stringify(toProblem(refusal, requestId))
@@ -53,12 +58,15 @@ export const answerClientError = async (
   socket.once('close', () => clearTimeout(cut))
 }
 
-const NOT_HTTP: readonly [RefusalCode, string] = ['REQUEST_INVALID', 'This is not an HTTP/1.1 request.']
+const notHttp = (): Refusal => new Refusal('REQUEST_INVALID', 'This is not an HTTP/1.1 request.')
 
-const CLIENT_ERRORS: Readonly<Record<string, readonly [RefusalCode, string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: [
-    'REQUEST_TIMEOUT',
-    'The request did not arrive completely in time. Send it again.'
-  ],
-  HPE_HEADER_OVERFLOW: ['HEADERS_TOO_LARGE', 'The headers are larger than 16 KiB.']
+const CLIENT_ERRORS: Readonly<Record<string, () => Refusal>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: () =>
+    new Refusal('REQUEST_TIMEOUT', 'The request did not arrive completely in time. Send it again.'),
+  HPE_HEADER_OVERFLOW: () => new Refusal('HEADERS_TOO_LARGE', 'The headers are larger than 16 KiB.'),
+  // No error of Node's: it hands such a connection over, or hangs up when nobody takes it.
+  CONNECT: () =>
+    new Refusal('METHOD_NOT_ALLOWED', 'This is no proxy. Send to POST /webhooks/{source}.', {
+      allow: 'GET, HEAD, POST'
+    })
 }

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { Refusal } from '../errors.ts'
 import { METHOD_NOT_ALLOWED_SCHEMA } from '../schemas.ts'
@@ -7,6 +8,11 @@ import { METHOD_NOT_ALLOWED_SCHEMA } from '../schemas.ts'
  * before the routes are registered; what it returns, after.
  */
 export const refuseOtherMethods = (app: FastifyInstance): (() => void) => {
+  // Those only Node knows; with a body, so that one is read away before the answer. CONNECT never becomes a request.
+  for (const method of METHODS) {
+    const isKnown = method === 'CONNECT' || app.supportedMethods.includes(method)
+    if (!isKnown) app.addHttpMethod(method, { hasBody: true })
+  }
   const allowed = new Map<string, Set<string>>()
   let isOver = false
   app.addHook('onRoute', ({ url, method }) => {
