@@ -35,6 +35,8 @@ const createWorld = () => {
     now: 1_000_000,
     isDown: false,
     hangs: false,
+    /** What the rows of a source wait for. */
+    slow: Promise.resolve(),
     edit: (row: Source): void => {
       world.rows.set(row.slug, row)
       world.version = `${Number(world.version) + 1}`
@@ -56,7 +58,7 @@ const createWorld = () => {
       store: {
         load: (slug) => {
           world.loads.push(slug)
-          return answer(() => world.rows.get(slug))
+          return world.slow.then(() => answer(() => world.rows.get(slug)))
         },
         version: () => answer(() => world.version),
         warmUp: () => answer(() => undefined)
@@ -207,6 +209,24 @@ describe('looking up a source', () => {
     const startedAt = performance.now()
     await expect(sources.find('a')).rejects.toMatchObject({ code: 'SOURCES_UNAVAILABLE' })
     expect(performance.now() - startedAt).toBeLessThan(400)
+    sources.close()
+  })
+
+  it('answers for an edited source from its last copy while Postgres is slow, and from the new one as soon as it is there', async () => {
+    const { world, replica } = createWorld()
+    const sources = replica()
+    await sources.start()
+    await sources.find('a')
+    world.edit(source('a', { isPaused: true }))
+    const row = Promise.withResolvers<void>()
+    world.slow = row.promise
+    await world.tell()
+    expect((await sources.find('a'))?.isPaused).toBe(false) // after 250 ms, of the 800 a request has
+    expect((await sources.find('a'))?.isPaused).toBe(false)
+    expect(world.loads).toEqual(['a', 'a']) // one look-up goes on for all who ask
+    row.resolve()
+    await turn()
+    expect((await sources.find('a'))?.isPaused).toBe(true)
     sources.close()
   })
 
