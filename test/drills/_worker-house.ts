@@ -83,7 +83,8 @@ export const FAULT = {
   buggyMapping: new URL('sabotage/buggy-mapping.ts', import.meta.url).pathname,
   deadlyRecord: new URL('sabotage/deadly-record.ts', import.meta.url).pathname,
   watched: new URL('../support/failpoint/watched.ts', import.meta.url).pathname,
-  stumble: new URL('sabotage/stumble.ts', import.meta.url).pathname
+  stumble: new URL('sabotage/stumble.ts', import.meta.url).pathname,
+  vitals: new URL('../support/vitals.ts', import.meta.url).pathname
 } as const
 
 export const SABOTAGE = {

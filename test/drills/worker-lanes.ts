@@ -1,13 +1,13 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHistory } from '../support/histories.ts'
 import { percentile } from '../support/load.ts'
-import { waitFor, type Running as Process } from '../support/process.ts'
+import { waitFor } from '../support/process.ts'
 import { flat, heldBy, type HookRecord } from '../support/workshop.ts'
 import { runDrills, type Drill, type Running } from './_drill.ts'
 import { judge } from './_oracle.ts'
 import { startStopwatch } from './_stopwatch.ts'
 import { drillOf, type Scene, type WorkerFault } from './_worker-fault.ts'
+import { toMib, vitalsOf, vitalsSaid } from './_vitals.ts'
 import { createWorkerHouse } from './_worker-house.ts'
 
 /** Whether a webhook waits for a feed (research: faults 17, 22). The exact figures are for `pnpm bench lanes`. */
@@ -87,7 +87,7 @@ const SLOW = [
 const SLOW_RECORDS = 4_000
 /** 100 MB wait; a worker may have 300 of these in hand. */
 const LARGE = 'x'.repeat(25_000)
-const MEMORY_MIB = 128
+const MEMORY_MIB = 64
 const WARM_RECORDS = 600
 /** Webhooks 60, feed 300, quarantine 1, dead 100: batches under way and one in waiting, each lane (`lane.ts`). */
 const MOST_IN_HAND = 461
@@ -111,15 +111,14 @@ const slow = async (scene: Scene): Promise<void> => {
   const isWarm = async (): Promise<boolean> =>
     (await count(`FROM feed_records WHERE external_id LIKE 'warm%'`)) === WARM_RECORDS
   await waitFor('the worker to be warm', isWarm, { timeoutMs: 60_000 })
-  const before = await rssMib(worker)
+  const before = (await vitalsOf(worker)).liveBytes
+  const said = vitalsSaid(worker).length
   for (const statement of SLOW) await sql.$executeRawUnsafe(statement)
   await sendLarge('slow', 2, SLOW_RECORDS)
   const watch = startStopwatch(shop, { perSecond: PER_SECOND, isOneLane: drill.isSabotaged })
   const startedAt = performance.now()
-  let memory = 0
   let inHand = 0
   while (performance.now() - startedAt < WATCH_MS) {
-    memory = Math.max(memory, (await rssMib(worker)) - before)
     inHand = Math.max(inHand, await heldBy(worker))
     await sleep(250)
   }
@@ -136,11 +135,17 @@ const slow = async (scene: Scene): Promise<void> => {
   scene.alsoJudge(sent)
   inTime(drill, tookMs, BESIDE_SLOW_MS)
   drill.held('no more in hand than the prefetch', inHand > 0 && inHand <= MOST_IN_HAND, inHand)
-  drill.held(`memory grew by at most ${MEMORY_MIB} MiB`, memory <= MEMORY_MIB, `${memory.toFixed(0)} MiB`)
+  const memory = Math.max(
+    ...vitalsSaid(worker)
+      .slice(said)
+      .map(({ liveBytes }) => liveBytes)
+  )
+  drill.held(
+    `memory in use grew by at most ${MEMORY_MIB} MiB`,
+    toMib(memory - before) <= MEMORY_MIB,
+    `${toMib(before)} MiB before, at most ${toMib(memory)} MiB`
+  )
 }
-
-const rssMib = async ({ pid }: Process): Promise<number> =>
-  Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 
 const slowFault: WorkerFault = {
   name: 'slow',
@@ -149,6 +154,7 @@ const slowFault: WorkerFault = {
   workers: 1,
   rate: 50,
   source: 'crm',
+  faults: ['vitals'],
   offers: 1_000,
   inject: slow
 }
