@@ -26,12 +26,12 @@ COPY --chown=node:node scripts/generate.ts scripts/
 COPY --chown=node:node prisma/schema.prisma prisma/
 RUN node scripts/generate.ts
 
-# What the services need at run time, without source maps (45 MB) and Prisma's compilers for other databases (55 MB).
+# What the services need at run time, without source maps (45 MB) and Prisma's compilers for other databases (65 MB).
 FROM manifests AS packages
 RUN npx --yes pnpm@12.21.0 install --frozen-lockfile --ignore-scripts --prod \
       --filter "@sluice/gateway..." --filter "@sluice/scheduler..." --filter "@sluice/worker..." --filter "@sluice/cli..." \
  && find node_modules -name "*.map" -type f -delete \
- && find node_modules/.pnpm/@prisma+client@* -name "query_compiler_*" ! -name "*.postgresql.*" -type f -delete
+ && find node_modules/.pnpm/@prisma+client@* -name "query_compiler_*" ! -name "query_compiler_small_*.postgresql.*" -type f -delete
 
 # Nothing here can be written by the user it runs as.
 FROM base
