@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { XMLParser } from 'fast-xml-parser'
+import sax from 'sax'
 import { SaxesParser } from 'saxes'
+import { createDb } from '@sluice/prisma/client'
 import { findFormat } from '@sluice/shared/formats'
-import { hashOf, parseRecord, readRecords, type RawRecord } from '@sluice/shared/records'
+import { hashOf, parseRecord, readRecords, type RawRecord, type RecordEvent } from '@sluice/shared/records'
+import { skipKnown } from './_known-feed.ts'
 
 /**
  * One reading of one Kyero file, in a process of its own so that its memory is its own:
- * `node _read-feed.ts <reader> <file>` writes a line of JSON, a `Reading`.
+ * `node _read-feed.ts <reader> <file> [--digest | <url of a database that knows the file>]` writes a line of JSON, a `Reading`.
  */
 export interface Reading {
   records: number
@@ -25,15 +28,19 @@ export type ReaderName = keyof typeof READERS
 type OnRecord = (record: unknown) => void
 type Reader = (file: string, onRecord: OnRecord) => Promise<void>
 
-const kyero = findFormat('kyero')?.feed?.records
-if (kyero?.kind !== 'xml') throw new Error('there is no format "kyero" with a feed of XML')
-const selector = kyero
+const kyero = findFormat('kyero')
+if (kyero?.feed?.records.kind !== 'xml') throw new Error('there is no format "kyero" with a feed of XML')
+const format = { ...kyero, feed: kyero.feed }
+const selector = kyero.feed.records
 
 /** As the scheduler reads. */
 const READ_BYTES = 256 * 1024
 
+const eventsOf = (file: string): AsyncGenerator<RecordEvent> =>
+  readRecords(createReadStream(file, { highWaterMark: READ_BYTES }), selector)
+
 const rawRecords = async function* (file: string): AsyncGenerator<RawRecord> {
-  for await (const event of readRecords(createReadStream(file, { highWaterMark: READ_BYTES }), selector)) {
+  for await (const event of eventsOf(file)) {
     if (event.kind === 'record') yield event
   }
 }
@@ -43,9 +50,17 @@ const cold: Reader = async (file, onRecord) => {
   for await (const raw of rawRecords(file)) onRecord(parseRecord(raw, selector).value)
 }
 
-/** Ours, when everything of a file is known: hashes are looked up, nothing is parsed. */
-const unchanged: Reader = async (file, onRecord) => {
+/** Ours, as far as it takes to know whether a record is new. */
+const hashed: Reader = async (file, onRecord) => {
   for await (const raw of rawRecords(file)) onRecord(hashOf(raw))
+}
+
+/** Ours, when everything of a file is known: the scheduler's diff and its questions to Postgres, nothing is parsed. */
+const unchanged: Reader = async (file, onRecord) => {
+  const db = createDb({ url: option ?? '', poolSize: 2, applicationName: 'bench' })
+  const skipped = await skipKnown(db, eventsOf(file), format)
+  for (let index = 0; index < skipped; index++) onRecord(undefined)
+  await db.close()
 }
 
 type Plain = { [name: string]: string | Plain | (string | Plain)[] }
@@ -61,44 +76,73 @@ const RECORD_DEPTH = path.length
  */
 const saxesOnePass: Reader = async (file, onRecord) => {
   const parser = new SaxesParser({ xmlns: false, position: false })
-  const stack: { name: string; text: string; children: Plain | undefined }[] = []
-  const onText = (piece: string): void => {
-    const open = stack.at(-1)
-    if (open !== undefined) open.text += piece
-  }
+  const builder = createBuilder(onRecord)
   parser.on('error', (error) => {
     throw error
   })
-  parser.on('opentag', ({ name, attributes }) => {
-    let children: Plain | undefined
-    for (const key in attributes) (children ??= {})[`@${key}`] = attributes[key] ?? ''
-    stack.push({ name, text: '', children })
-  })
-  parser.on('text', onText)
-  parser.on('cdata', onText)
-  parser.on('closetag', () => {
-    const closed = stack.pop()
-    if (closed === undefined) return
-    const { name, children } = closed
-    const text = closed.text.trim()
-    if (children !== undefined && text !== '') children['#text'] = text
-    const value = children ?? text
-    if (stack.length === RECORD_DEPTH - 1) {
-      if (name === path.at(-1)) onRecord(value)
-      return
-    }
-    const parent = stack.at(-1)
-    if (parent === undefined || stack.length < RECORD_DEPTH) return
-    const siblings = (parent.children ??= {})
-    const present = siblings[name]
-    if (Array.isArray(present)) present.push(value)
-    else if (present !== undefined) siblings[name] = [present, value]
-    else siblings[name] = LIST_NAMES.has(name) ? [value] : value
+  parser.on('opentag', ({ name: tag, attributes }) => builder.open(tag, attributes))
+  parser.on('text', builder.text)
+  parser.on('cdata', builder.text)
+  parser.on('closetag', builder.close)
+  for await (const chunk of createReadStream(file, { encoding: 'utf8', highWaterMark: READ_BYTES })) {
+    parser.write(String(chunk))
+  }
+  parser.close()
+}
+
+/** The same with the parser most would take. */
+const saxOnePass: Reader = async (file, onRecord) => {
+  const parser = sax.parser(true)
+  const builder = createBuilder(onRecord)
+  Object.assign(parser, {
+    onerror: (error: Error) => {
+      throw error
+    },
+    onopentag: (tag: { name: string; attributes: Record<string, string> }) =>
+      builder.open(tag.name, tag.attributes),
+    ontext: builder.text,
+    oncdata: builder.text,
+    onclosetag: builder.close
   })
   for await (const chunk of createReadStream(file, { encoding: 'utf8', highWaterMark: READ_BYTES })) {
     parser.write(String(chunk))
   }
   parser.close()
+}
+
+/** Events of a parser → an object a record. */
+const createBuilder = (onRecord: OnRecord) => {
+  const stack: { name: string; text: string; children: Plain | undefined }[] = []
+  return {
+    open: (tag: string, attributes: Record<string, string>): void => {
+      let children: Plain | undefined
+      for (const key in attributes) (children ??= {})[`@${key}`] = attributes[key] ?? ''
+      stack.push({ name: tag, text: '', children })
+    },
+    text: (piece: string): void => {
+      const open = stack.at(-1)
+      if (open !== undefined) open.text += piece
+    },
+    close: (): void => {
+      const closed = stack.pop()
+      if (closed === undefined) return
+      const { name: tag, children } = closed
+      const text = closed.text.trim()
+      if (children !== undefined && text !== '') children['#text'] = text
+      const value = children ?? text
+      if (stack.length === RECORD_DEPTH - 1) {
+        if (tag === path.at(-1)) onRecord(value)
+        return
+      }
+      const parent = stack.at(-1)
+      if (parent === undefined || stack.length < RECORD_DEPTH) return
+      const siblings = (parent.children ??= {})
+      const present = siblings[tag]
+      if (Array.isArray(present)) present.push(value)
+      else if (present !== undefined) siblings[tag] = [present, value]
+      else siblings[tag] = LIST_NAMES.has(tag) ? [value] : value
+    }
+  }
 }
 
 /** It cannot stream: the file as one text, then all of its objects. */
@@ -115,7 +159,14 @@ const fastXmlParser: Reader = async (file, onRecord) => {
   for (const record of root.property) onRecord(record)
 }
 
-const READERS = { cold, unchanged, 'saxes-one-pass': saxesOnePass, 'fast-xml-parser': fastXmlParser }
+const READERS = {
+  cold,
+  hashed,
+  unchanged,
+  'saxes-one-pass': saxesOnePass,
+  sax: saxOnePass,
+  'fast-xml-parser': fastXmlParser
+}
 
 /** The same whatever order a reader puts names in. */
 const canonical = (value: unknown): unknown => {
