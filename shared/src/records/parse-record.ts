@@ -15,8 +15,8 @@ type CutRecord = Pick<RawRecord, 'bytes' | 'element' | 'context'>
 export interface ParsedRecord {
   /** Its JSON, with `#element` and `#context` where the layout gives them: what `id` and `factAt` are read from. */
   value: unknown
-  /** The same as it travels: UTF-8 JSON that keeps every digit. */
-  body: Buffer
+  /** The same as it travels: UTF-8 JSON that keeps every digit. Made when it is asked for. */
+  readonly body: Buffer
   /** It was not sound, and could be read all the same: `RECORD_SALVAGED`. */
   warning?: RecordError
 }
@@ -56,10 +56,7 @@ const parseXml = (raw: CutRecord, layout: XmlLayout): ParsedRecord => {
     const salvaged = salvageXml(raw.bytes, layout)
     if (salvaged === undefined) throw thrown
     const message = `${thrown.message}; its tags match, so it was read all the same`
-    return {
-      ...toParsed(raw, salvaged),
-      warning: new RecordError('RECORD_SALVAGED', message, { cause: thrown })
-    }
+    return toParsed(raw, salvaged, new RecordError('RECORD_SALVAGED', message, { cause: thrown }))
   }
 }
 
@@ -103,9 +100,15 @@ const sameLength = (cells: unknown[] | undefined, { context }: CutRecord): unkno
   )
 }
 
-const toParsed = (raw: CutRecord, fields: object): ParsedRecord => {
+const toParsed = (raw: CutRecord, fields: object, warning?: RecordError): ParsedRecord => {
   const value = within(raw, fields)
-  return { value, body: Buffer.from(JSON.stringify(value)) }
+  return {
+    value,
+    get body() {
+      return Buffer.from(JSON.stringify(value))
+    },
+    ...(warning === undefined ? {} : { warning })
+  }
 }
 
 const within = ({ element, context }: CutRecord, value: object): object => {
