@@ -270,6 +270,21 @@ describe('changes', () => {
     expect(rows[0]?.id).toMatch(/^\d+$/)
   })
 
+  it('without units of their own say all that the stored offer says, as new', async () => {
+    const { units: _, ...whole } = change(1, { externalId: 'whole', kind: 'created' })
+    await writeOffers(sql, [offer('whole', { content: { transaction: 'sale', features: ['a'] } })])
+    await appendChanges(sql, [whole, change(1, { externalId: 'told' })])
+    expect(await listChanges(sql, vendorSlug, 'whole')).toMatchObject([
+      { units: { transaction: { new: 'sale' }, features: { new: ['a'] } } }
+    ])
+    expect(await listChanges(sql, vendorSlug, 'told')).toMatchObject([change(1, { externalId: 'told' })])
+  })
+
+  it('of an offer that is not there cannot do without', async () => {
+    const { units: _, ...whole } = change(1, { externalId: 'nowhere', kind: 'created' })
+    await expect(appendChanges(sql, [whole])).rejects.toMatchObject({ code: 'DB_DATA' })
+  })
+
   it('of one revision are written once', async () => {
     await appendChanges(sql, [change(1)])
     await expect(appendChanges(sql, [change(1)])).rejects.toMatchObject({ code: 'DB_DATA' })

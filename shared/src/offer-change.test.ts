@@ -1,15 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { fromOfferMessage, toOfferMessage, type WholeOfferChange } from './offer-change.ts'
+import { fromOfferMessage, toOfferMessage, type OfferChangeText } from './offer-change.ts'
 
-const change: WholeOfferChange = {
+const units = { listPrice: { old: { amount: '1' }, new: { amount: '2' } }, rooms: { old: {} } }
+const change: OfferChangeText = {
   seq: 4711,
   vendor: 'acme',
   externalId: 'a/1',
   revision: 3,
   kind: 'updated',
-  units: { listPrice: { old: { amount: '1' }, new: { amount: '2' } }, rooms: { old: {} } },
+  units: JSON.stringify(units),
   stamp: '0001',
   source: 'acme-crm',
   messageId: 'd.0',
@@ -22,7 +23,7 @@ describe('a message of the stream', () => {
 
   test('is read as what was written, without what only its headers say', () => {
     const { traceparent: _, ...said } = change
-    expect(fromOfferMessage(message)).toEqual(said)
+    expect(fromOfferMessage(message)).toEqual({ ...said, units })
     expect(message.routingKey).toBe('acme.updated')
     expect(message.properties).toMatchObject({
       messageId: '4711',
@@ -32,14 +33,14 @@ describe('a message of the stream', () => {
   })
 
   test('leaves its units out when it would be too large, so that one offer cannot stop the stream', () => {
-    const units = { extras: { new: 'x'.repeat(9 * 1024 * 1024) } }
-    const { body } = toOfferMessage({ ...change, units }, 'sluice.offers')
+    const large = JSON.stringify({ extras: { new: 'x'.repeat(9 * 1024 * 1024) } })
+    const { body } = toOfferMessage({ ...change, units: large }, 'sluice.offers')
     expect(body.length).toBeLessThan(1_000)
     expect(fromOfferMessage({ body })).toMatchObject({ seq: 4711, revision: 3 })
     expect(fromOfferMessage({ body }).units).toBeUndefined()
   })
 
-  test.each(['{', '[]', '{"seq":0}', JSON.stringify({ ...change, kind: 'deleted' })])(
+  test.each(['{', '[]', '{"seq":0}', JSON.stringify({ ...change, units, kind: 'deleted' })])(
     'that is none is refused: %s',
     (text) => {
       expect(() => fromOfferMessage({ body: Buffer.from(text) })).toThrow('Cannot read the offer change')
@@ -47,7 +48,7 @@ describe('a message of the stream', () => {
   )
 
   test('may say more than we know', () => {
-    const body = Buffer.from(JSON.stringify({ ...change, later: true }))
+    const body = Buffer.from(JSON.stringify({ ...change, units, later: true }))
     expect(fromOfferMessage({ body })).toMatchObject({ seq: 4711 })
   })
 

@@ -69,9 +69,13 @@ const planOffer = (
   return {
     key,
     read,
-    changes,
+    changes: changes.length === 1 ? changes.map(withoutCopy) : changes,
     outcomes,
     failures,
     ...(current === undefined || current === read ? {} : { next: current })
   }
 }
+
+/** The only change of an offer nobody saw before says all that the offer says: it is not sent and parsed once more. */
+const withoutCopy = ({ units, ...change }: NewOfferChange): NewOfferChange =>
+  change.kind === 'created' || units === undefined ? change : { ...change, units }

@@ -1,7 +1,10 @@
-import type { OfferChangeKind, WholeOfferChange } from '@sluice/shared/offer-change'
+import type { OfferChangeKind, OfferChangeText, WholeOfferChange } from '@sluice/shared/offer-change'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { Sql } from '../client.ts'
-import { LIST_LIMIT, present, toRows, type Id, type Nullable } from '../rows.ts'
+import { Prisma } from '../generated/client.ts'
+import { LIST_LIMIT, present, toDocuments, type Id, type Nullable } from '../rows.ts'
+
+type ChangedUnits = Record<string, { old?: unknown; new?: unknown }>
 
 /** One real change of an offer: what a consumer of the stream out hears. */
 export interface NewOfferChange {
@@ -10,8 +13,11 @@ export interface NewOfferChange {
   /** The offer's revision after the change. */
   revision: number
   kind: OfferChangeKind
-  /** Unit name → value before and after; an absent side means the unit was absent. */
-  units: Record<string, { old?: unknown; new?: unknown }>
+  /**
+   * Unit name → value before and after; an absent side means the unit was absent. Absent itself, it is all that the
+   * stored offer says, new to everybody.
+   */
+  units?: ChangedUnits
   stamp: Stamp
   source: string
   messageId: string
@@ -21,6 +27,7 @@ export interface NewOfferChange {
 
 export interface OfferChangeRow extends NewOfferChange {
   id: Id
+  units: ChangedUnits
   createdAt: Date
 }
 
@@ -31,8 +38,12 @@ export const appendChanges = async (sql: Sql, rows: readonly NewOfferChange[]): 
     INSERT INTO offer_changes (
       vendor_id, external_id, revision, kind, units, stamp, source, message_id, traceparent
     )
-    SELECT "vendorId", "externalId", revision, kind, units, stamp, source, "messageId", traceparent
-    FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
+    SELECT "vendorId", "externalId", revision, kind, COALESCE(units, (
+      SELECT jsonb_object_agg(unit.name, jsonb_build_object('new', unit.value))
+      FROM offers o, jsonb_each(o.content) AS unit(name, value)
+      WHERE o.vendor_id = r."vendorId" AND o.external_id = r."externalId"
+    )), stamp, source, "messageId", traceparent
+    FROM jsonb_to_recordset(${toDocuments(rows)}) AS r(
       "vendorId" int, "externalId" text, revision int, kind text, units jsonb, stamp text, source text,
       "messageId" text, traceparent text
     )
@@ -67,8 +78,22 @@ export const readChanges = async (
   sql: Sql,
   { after, limit = LIST_LIMIT }: { after: number; limit?: number }
 ): Promise<WholeOfferChange[]> => {
-  const rows = await sql.$queryRaw<Nullable<WholeOfferChange>[]>`
-    SELECT c.seq::float8 AS seq, v.slug AS vendor, c.external_id AS "externalId", c.revision, c.kind, c.units, c.stamp,
+  const rows = await page<WholeOfferChange>(sql, Prisma.sql`c.units`, after, limit)
+  return rows.map((row) => present<WholeOfferChange>(row))
+}
+
+/** The same page with every document as the text it is: who only passes it on need not take it apart. */
+export const readChangeTexts = async (
+  sql: Sql,
+  { after, limit }: { after: number; limit: number }
+): Promise<OfferChangeText[]> => {
+  const rows = await page<OfferChangeText>(sql, Prisma.sql`c.units::text AS units`, after, limit)
+  return rows.map((row) => present<OfferChangeText>(row))
+}
+
+const page = <T>(sql: Sql, units: Prisma.Sql, after: number, limit: number): Promise<Nullable<T>[]> =>
+  sql.$queryRaw`
+    SELECT c.seq::float8 AS seq, v.slug AS vendor, c.external_id AS "externalId", c.revision, c.kind, ${units}, c.stamp,
            c.source, c.message_id AS "messageId", c.traceparent,
            to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "changedAt"
     FROM (
@@ -77,5 +102,3 @@ export const readChanges = async (
     ) c JOIN vendors v ON v.id = c.vendor_id
     WHERE c.bytes_before < ${PAGE_BYTES}
     ORDER BY c.seq`
-  return rows.map((row) => present<WholeOfferChange>(row))
-}

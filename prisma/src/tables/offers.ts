@@ -2,7 +2,7 @@ import type { OfferContent } from '@sluice/shared/offer'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
-import { LIST_LIMIT, present, toRows, type Nullable } from '../rows.ts'
+import { LIST_LIMIT, present, toDocuments, toRows, type Nullable } from '../rows.ts'
 
 export const OFFER_STATES = ['incomplete', 'active', 'withdrawn'] as const
 export type OfferStateName = (typeof OFFER_STATES)[number]
@@ -59,7 +59,7 @@ export const writeOffers = async (sql: Sql, rows: readonly StoredOffer[]): Promi
     )
     SELECT "vendorId", "externalId", state, content, "baseStamp", "unitStamps", "sourceStamps", "locationId",
            "rowVersion" + 1, revision
-    FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
+    FROM jsonb_to_recordset(${toDocuments(rows)}) AS r(
       "vendorId" int, "externalId" text, state text, content jsonb, "baseStamp" text, "unitStamps" jsonb,
       "sourceStamps" jsonb, "locationId" int, "rowVersion" int, revision int
     )

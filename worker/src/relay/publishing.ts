@@ -1,9 +1,9 @@
 import type { Db } from '@sluice/prisma/client'
-import { readChanges } from '@sluice/prisma/tables/offer-changes'
+import { readChangeTexts } from '@sluice/prisma/tables/offer-changes'
 import { markPublished, streamPosition } from '@sluice/prisma/tables/offer-stream'
 import type { Publisher } from '@sluice/shared/broker'
 import { toError } from '@sluice/shared/errors'
-import { toOfferMessage, type WholeOfferChange } from '@sluice/shared/offer-change'
+import { toOfferMessage, type OfferChangeText } from '@sluice/shared/offer-change'
 import type { Bell } from './bell.ts'
 import { wavesOf } from './waves.ts'
 
@@ -34,7 +34,7 @@ export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): 
   const { db, exchange, bell, isCautious, onPublished } = deps
   let { publishedSeq } = await streamPosition(db.sql)
   while (!until.aborted) {
-    const changes = await readChanges(db.sql, { after: publishedSeq, limit: isCautious() ? 1 : BATCH })
+    const changes = await readChangeTexts(db.sql, { after: publishedSeq, limit: isCautious() ? 1 : BATCH })
     if (changes.length === 0) await bell.wait(IDLE_MS, until)
     const before = publishedSeq
     try {
@@ -58,10 +58,10 @@ export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): 
  */
 const publishWave = async (
   { publisher }: PublishingDeps,
-  wave: readonly WholeOfferChange[],
+  wave: readonly OfferChangeText[],
   exchange: string,
   until: AbortSignal
-): Promise<{ confirmed: readonly WholeOfferChange[]; error?: Error }> => {
+): Promise<{ confirmed: readonly OfferChangeText[]; error?: Error }> => {
   const sent = wave.map((change) =>
     // Nobody has to listen: without a queue the message is dropped, and the change can still be read by its `seq`.
     publisher.publish(toOfferMessage(change, exchange), {
