@@ -1,4 +1,4 @@
-import type { OfferContent } from '@sluice/shared/offer'
+import type { Place } from '@sluice/prisma/tables/locations'
 import type { StoredOffer } from '@sluice/prisma/tables/offers'
 import type { Locations } from './locations.ts'
 import type { OfferState } from './merge.ts'
@@ -11,27 +11,24 @@ export const toStoredOffers = async (
   locations: Locations
 ): Promise<StoredOffer[]> => {
   const writes = plans.flatMap(({ key, read, next }) => (next === undefined ? [] : [{ key, read, next }]))
-  const places = writes.flatMap(({ read, next }) =>
-    hasMoved(read, next) ? [placeOf(next.content.location)] : []
-  )
+  const moves = writes.map(({ read, next }) => newPlace(read, next))
+  const places = moves.filter((place) => place !== undefined)
   const ids = places.length === 0 ? new Map<string, number>() : await locations.resolve(places)
-  return writes.map(({ key, read, next }): StoredOffer => {
+  return writes.map(({ key, read, next }, index): StoredOffer => {
     const rowVersion = read?.rowVersion ?? 0
-    const locationId = hasMoved(read, next)
-      ? ids.get(placeOf(next.content.location).key)
-      : stayedAt(read, next)
+    const place = moves[index]
+    const locationId = place === undefined ? stayedAt(read, next) : ids.get(place.key)
     return Object.assign({ ...key, ...next, rowVersion }, locationId === undefined ? {} : { locationId })
   })
 }
 
-type Placed = OfferState & { content: { location: NonNullable<OfferContent['location']> } }
-
-/** Whether the offer is somewhere, and not where we last looked up the place. */
-const hasMoved = (read: StoredOffer | undefined, next: OfferState): next is Placed => {
+/** Where the offer is, unless it is nowhere, or where we last looked up the place. */
+const newPlace = (read: StoredOffer | undefined, next: OfferState): Place | undefined => {
   const [before, after] = [read?.content.location, next.content.location]
-  if (after === undefined) return false
-  if (before === undefined || read?.locationId === undefined) return true
-  return placeOf(before).key !== placeOf(after).key
+  if (after === undefined) return undefined
+  const place = placeOf(after)
+  const isKnown = before !== undefined && read?.locationId !== undefined && placeOf(before).key === place.key
+  return isKnown ? undefined : place
 }
 
 const stayedAt = (read: StoredOffer | undefined, next: OfferState): number | undefined =>
