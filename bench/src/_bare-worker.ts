@@ -9,7 +9,7 @@ import { createDb, type Db } from '@sluice/prisma/client'
  */
 const [mode, amqpUrl = '', queue = '', databaseUrl = ''] = process.argv.slice(2)
 const CONCURRENT = 50
-const BATCH = { size: 100, lingerMs: 20, atOnce: 2 }
+const BATCH = { size: 250, lingerMs: 20, atOnce: 2 }
 const VENDOR_ID = 1
 const STAMP = '0'
 

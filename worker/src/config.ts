@@ -38,7 +38,7 @@ export const WorkerConfigSchema = Type.Object({
   WORKER_FEED_BATCH_SIZE: Type.Integer({
     minimum: 1,
     maximum: 250,
-    default: 100,
+    default: 250,
     description: 'Most feed records in one transaction'
   }),
   WORKER_HOLD_MS: Type.Integer({

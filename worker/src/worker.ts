@@ -233,7 +233,7 @@ const closeAll = (dbs: readonly Db[]): Promise<unknown> => Promise.all(dbs.map((
  * | lane | batch | linger | why |
  * |---|---|---|---|
  * | webhook | ≤20 | 5 ms | somebody waits for it |
- * | feed | ≤100 | 20 ms | throughput; 50–250 is the flat top of the curve |
+ * | feed | ≤250 | 20 ms | throughput: what a transaction costs by itself is shared by more records |
  * | quarantine | 1 | – | it takes nobody with it |
  * | dead | ≤50 | 100 ms | nobody waits |
  */
