@@ -66,10 +66,18 @@ export const skipKnown = async (
 ): Promise<number> => {
   const source = await findSource(db.sql, SLUG)
   if (source === undefined) throw new Error('nobody has remembered the feed')
-  const figures = { bytesRead: 0, recordsSeen: 0, skipped: 0, published: 0, malformed: 0, duplicates: 0 }
+  const figures = {
+    bytesRead: 0,
+    recordsSeen: 0,
+    skipped: 0,
+    published: 0,
+    malformed: 0,
+    duplicates: 0,
+    vanished: 0
+  }
   const changed = createDiff({
     db,
-    run: { id: await newRun(db, source) },
+    run: { id: await newRun(db, source), full: false },
     source,
     format,
     receivedAt: nowMicros(),
