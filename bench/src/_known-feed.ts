@@ -81,6 +81,7 @@ export const skipKnown = async (
     source,
     format,
     receivedAt: nowMicros(),
+    listedSince: 0,
     ledger: {
       figures,
       note: () => undefined,
