@@ -162,6 +162,15 @@ describe.skipIf(missing !== undefined)(
         await expect(fetched).rejects.toMatchObject({ code: 'FETCH_EGRESS' })
       })
 
+      test('is reached at its second address where nobody is at the first', async () => {
+        const { request } = await put(way, XML)
+        const resolver = async () => [
+          { address: '::1', family: 6 },
+          { address: '127.0.0.1', family: 4 }
+        ]
+        expect(await fetchText(request, { resolver })).toBe(XML)
+      })
+
       test.each([
         ['falls silent', 'SIGSTOP', 'FETCH_STALLED'],
         ['dies', 'SIGKILL', /FETCH_(CUT_SHORT|UNREACHABLE|CHANGED)/]

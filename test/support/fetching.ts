@@ -1,5 +1,5 @@
 import type { FeedBody, FetchLimits, FetchRequest, NotModified } from '../../scheduler/src/fetch/body.ts'
-import { createEgress } from '../../scheduler/src/fetch/egress.ts'
+import { createEgress, type Resolver } from '../../scheduler/src/fetch/egress.ts'
 import { openFeed } from '../../scheduler/src/fetch/open-feed.ts'
 
 /** Opening feeds of servers on this machine, without a scheduler. */
@@ -10,6 +10,8 @@ export interface FetchingOptions {
   limits?: Partial<FetchLimits>
   /** Ranges that may be connected to besides public ones. */
   allow?: string
+  /** In place of the one of the machine. */
+  resolver?: Resolver
 }
 
 const LIMITS: FetchLimits = {
@@ -24,9 +26,9 @@ const LIMITS: FetchLimits = {
 export const fetching = async <T>(
   request: Wanted,
   use: (opened: FeedBody | NotModified) => Promise<T> | T,
-  { limits = {}, allow = '127.0.0.0/8, ::1' }: FetchingOptions = {}
+  { limits = {}, allow = '127.0.0.0/8, ::1', resolver }: FetchingOptions = {}
 ): Promise<T> => {
-  const rules = { egress: createEgress(allow), limits: { ...LIMITS, ...limits } }
+  const rules = { egress: createEgress(allow, resolver), limits: { ...LIMITS, ...limits } }
   const closing = new AbortController()
   try {
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(rules.limits.timeoutMs)])

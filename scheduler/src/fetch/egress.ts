@@ -1,7 +1,7 @@
 import { lookup, type LookupAddress } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { toBlockList } from '@sluice/shared/cidr'
-import { toError } from '@sluice/shared/errors'
+import { codeOf, toError } from '@sluice/shared/errors'
 import { RunError } from '../errors.ts'
 
 /**
@@ -53,6 +53,30 @@ export const lookupOf =
     if (all === true) callback(null, [...addresses])
     else callback(null, first?.address ?? '', first?.family)
   }
+
+/** Of an address nobody can be reached at; another one of the same server may do. */
+const UNREACHABLE = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'ETIMEDOUT'])
+
+/**
+ * Connects to the first of the addresses that can be reached: a name with one of IPv6 in front is of use where there is
+ * no IPv6, too.
+ * @throws what `connect` throws of the last address, or of one that was reached
+ */
+export const connectToFirst = async <T>(
+  addresses: readonly LookupAddress[],
+  connect: (address: string) => Promise<T>
+): Promise<T> => {
+  let problem: unknown
+  for (const { address } of addresses) {
+    try {
+      return await connect(address)
+    } catch (thrown) {
+      if (!UNREACHABLE.has(codeOf(thrown) ?? '')) throw thrown
+      problem = thrown
+    }
+  }
+  throw problem
+}
 
 /** The special-purpose registries of IANA, and addresses at which clouds tell machines their secrets. */
 const PRIVATE_V4 = toBlockList(

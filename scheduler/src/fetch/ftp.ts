@@ -5,6 +5,7 @@ import { toError } from '@sluice/shared/errors'
 import { withoutSecrets } from '@sluice/shared/log'
 import { RunError, TransientError } from '../errors.ts'
 import type { FeedBody, FetchRequest, FetchRules } from './body.ts'
+import { connectToFirst } from './egress.ts'
 import { chunksOf } from './chunks.ts'
 import { credentialsIn } from './credentials.ts'
 import { toFetchError } from './failure.ts'
@@ -56,17 +57,19 @@ const login = async (
     throw new RunError('FETCH_SETTINGS', 'An FTP server takes a user and a password, or nothing')
   }
   const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  const [address] = await egress.resolve(hostname, signal)
+  const addresses = await egress.resolve(hostname, signal)
   const late = setTimeout(() => client.close(), limits.connectTimeoutMs)
   try {
-    await client.access({
-      host: address?.address ?? '',
-      port: url.port === '' ? PORTS[tls] : Number(url.port),
-      secure: tls === 'implicit' ? tls : tls === 'explicit',
-      // The certificate must be that of the name, the connection goes to the address that was judged.
-      secureOptions: isIP(hostname) === 0 ? { servername: hostname } : {},
-      ...(credentials === undefined ? {} : { user: credentials.user, password: credentials.secret })
-    })
+    await connectToFirst(addresses, (host) =>
+      client.access({
+        host,
+        port: url.port === '' ? PORTS[tls] : Number(url.port),
+        secure: tls === 'implicit' ? tls : tls === 'explicit',
+        // The certificate must be that of the name, the connection goes to the address that was judged.
+        secureOptions: isIP(hostname) === 0 ? { servername: hostname } : {},
+        ...(credentials === undefined ? {} : { user: credentials.user, password: credentials.secret })
+      })
+    )
   } finally {
     clearTimeout(late)
   }

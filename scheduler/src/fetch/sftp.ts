@@ -7,7 +7,8 @@ import { bounded } from '@sluice/shared/bounded'
 import { codeOf, toError } from '@sluice/shared/errors'
 import { withoutSecrets } from '@sluice/shared/log'
 import { RunError, TransientError } from '../errors.ts'
-import type { FeedBody, FetchRequest, FetchRules } from './body.ts'
+import type { FeedBody, FetchLimits, FetchRequest, FetchRules } from './body.ts'
+import { connectToFirst } from './egress.ts'
 import { chunksOf } from './chunks.ts'
 import { credentialsIn, type Credentials } from './credentials.ts'
 import { toFetchError } from './failure.ts'
@@ -49,9 +50,18 @@ export const openSftp = async (
 }
 
 const connectTo = async (url: URL, { egress, limits }: FetchRules, signal: AbortSignal): Promise<Socket> => {
-  const [address] = await egress.resolve(url.hostname, signal)
+  const addresses = await egress.resolve(url.hostname, signal)
+  return connectToFirst(addresses, (host) => connectAt(host, url, limits, signal))
+}
+
+const connectAt = async (
+  host: string,
+  url: URL,
+  limits: FetchLimits,
+  signal: AbortSignal
+): Promise<Socket> => {
   const port = url.port === '' ? PORT : Number(url.port)
-  const socket = connect({ host: address?.address ?? '', port, noDelay: true })
+  const socket = connect({ host, port, noDelay: true })
   try {
     await once(socket, 'connect', {
       signal: AbortSignal.any([signal, AbortSignal.timeout(limits.connectTimeoutMs)])
