@@ -44,8 +44,11 @@ describe('one trace', () => {
       expect(accepted.status).toBe(202)
       await waitFor('the change in the stream', async () => (await shop.broker.count(queue)) === 1)
 
-      expect(gateway.lines().find(({ msg }) => msg === 'hook accepted')).toMatchObject({ traceparent })
-      expect(worker.lines().find(({ msg }) => msg === 'batch settled')).toMatchObject({
+      // Lines leave a process in blocks, up to 50 ms after what they tell of.
+      const told = (service: Pick<typeof worker, 'lines'>, line: string) =>
+        waitFor(`"${line}" to be told`, () => service.lines().find(({ msg }) => msg === line))
+      expect(await told(gateway, 'hook accepted')).toMatchObject({ traceparent })
+      expect(await told(worker, 'batch settled')).toMatchObject({
         size: 1,
         created: 1,
         traceIds: [TRACE]
