@@ -1,15 +1,6 @@
 import { htmlFault, trimmed } from './beginning.ts'
-import type { FileDamage } from './file-damage.ts'
-import { Findings } from './findings.ts'
-import {
-  MAX_RECORD_BYTES,
-  type DocumentFaultCode,
-  type RecordContext,
-  type ScannedEvent,
-  type Scanner,
-  type ScannerOptions
-} from './record-events.ts'
-import { Window } from './window.ts'
+import type { RecordContext } from './record-events.ts'
+import { WindowScanner } from './window-scanner.ts'
 
 const DATA = Buffer.from('#DATA#')
 const END = '#END#'
@@ -26,53 +17,35 @@ interface Header {
  * stand between `#DATA#` and `#END#`. A row is given as the JSON of its fields.
  * https://www.rightmove.co.uk/ps/pdf/guides/RightmoveDatafeedFormatV3iOVS_1.6.pdf
  */
-export class BlmScanner implements Scanner {
-  readonly #findings = new Findings()
-  readonly #window = new Window()
-  readonly #maxRecordBytes: number
+export class BlmScanner extends WindowScanner {
   #header: Header | undefined
   #isEnded = false
   #isSkipping = false
   #at = 0
 
-  constructor({ maxRecordBytes = MAX_RECORD_BYTES }: ScannerOptions = {}) {
-    this.#maxRecordBytes = maxRecordBytes
-  }
-
-  push(chunk: Buffer): ScannedEvent[] {
-    this.#window.append(chunk)
+  protected override read(): void {
     if (this.#header === undefined) this.#readHeader(false)
     if (this.#header !== undefined) this.#readRows(this.#header)
-    return this.#findings.take()
   }
 
-  finish(): ScannedEvent[] {
+  protected override readEnd(): void {
     if (this.#header === undefined && !this.isFinished) this.#readHeader(true)
     if (this.#header !== undefined && !this.#isEnded) {
       this.#isEnded = this.#rest().startsWith(END)
-      if (!this.#isEnded) this.fail('FEED_CUT_SHORT', this.#window.end, `the file ends before ${END}`)
+      if (!this.#isEnded) this.fail('FEED_CUT_SHORT', this.window.end, `the file ends before ${END}`)
     }
-    return [...this.#findings.take(), this.#findings.end(this.#window.end)]
   }
 
-  damage(damage: FileDamage): void {
-    this.#findings.damage(damage, this.#window.end)
-  }
-
-  fail(code: DocumentFaultCode, offset: number, reason: string): void {
-    this.#findings.fail(code, offset, reason)
-  }
-
-  get isFinished(): boolean {
-    return this.#findings.isFatal || this.#isEnded
+  override get isFinished(): boolean {
+    return super.isFinished || this.#isEnded
   }
 
   #rest(): string {
-    return this.#window.bytes.toString('latin1', 0, 4 * END.length).trimStart()
+    return this.window.bytes.toString('latin1', 0, 4 * END.length).trimStart()
   }
 
   #readHeader(isEnd: boolean): void {
-    const { bytes } = this.#window
+    const { bytes } = this.window
     const data = bytes.indexOf(DATA)
     if (data === -1) {
       if (!isEnd && bytes.length < MAX_HEADER_BYTES) return
@@ -88,14 +61,14 @@ export class BlmScanner implements Scanner {
       return
     }
     this.#header = header
-    if (header.count !== undefined) this.#findings.declare({ count: header.count })
-    this.#window.letGo(data + DATA.length)
+    if (header.count !== undefined) this.findings.declare({ count: header.count })
+    this.window.letGo(data + DATA.length)
     this.#at = data + DATA.length
   }
 
   #readRows({ fieldEnd, rowEnd, context }: Header): void {
     while (!this.#isEnded) {
-      const { bytes, base } = this.#window
+      const { bytes, base } = this.window
       if (this.#rest().startsWith(END)) {
         this.#isEnded = true
         return
@@ -105,28 +78,28 @@ export class BlmScanner implements Scanner {
       if (!this.#isSkipping) this.#addRow(base, base + found, fieldEnd, context)
       this.#isSkipping = false
       this.#at = base + found + rowEnd.length
-      this.#window.letGo(this.#at)
+      this.window.letGo(this.#at)
     }
-    this.#at = Math.max(this.#window.base, this.#window.end - rowEnd.length)
-    if (this.#window.bytes.length > this.#maxRecordBytes) this.#skip()
+    this.#at = Math.max(this.window.base, this.window.end - rowEnd.length)
+    if (this.window.bytes.length > this.maxRecordBytes) this.#skip()
   }
 
   #addRow(start: number, end: number, fieldEnd: string, context: RecordContext): void {
-    const { bytes, base } = this.#window
+    const { bytes, base } = this.window
     const [from, to] = trimmed(bytes, start - base, end - base)
     if (from === to) return
     const fields = bytes.toString('utf8', from, to).split(fieldEnd)
     if (fields.length === (context.columns?.length ?? 0) + 1 && fields.at(-1) === '') fields.pop()
-    this.#findings.addRecord(base + from, Buffer.from(JSON.stringify(fields)), { context })
+    this.findings.addRecord(base + from, Buffer.from(JSON.stringify(fields)), { context })
   }
 
   #skip(): void {
     if (!this.#isSkipping) {
-      const reason = `the row is larger than ${this.#maxRecordBytes} bytes, or its end is missing`
-      this.#findings.addMalformed('RECORD_TOO_LARGE', this.#window.base, reason)
+      const reason = `the row is larger than ${this.maxRecordBytes} bytes, or its end is missing`
+      this.findings.addMalformed('RECORD_TOO_LARGE', this.window.base, reason)
     }
     this.#isSkipping = true
-    this.#window.letGo(this.#at)
+    this.window.letGo(this.#at)
   }
 }
 

@@ -1,18 +1,9 @@
 import { htmlFault, isBlank } from './beginning.ts'
 import { cellsOf } from './csv-row.ts'
-import type { FileDamage } from './file-damage.ts'
-import { Findings } from './findings.ts'
 import type { CsvLayout } from './layout.ts'
-import {
-  MAX_RECORD_BYTES,
-  type DocumentFaultCode,
-  type RecordContext,
-  type ScannedEvent,
-  type Scanner,
-  type ScannerOptions
-} from './record-events.ts'
+import type { RecordContext, ScannerOptions } from './record-events.ts'
 import { columnsFault, columnsOf, toColumnContext } from './columns.ts'
-import { Window } from './window.ts'
+import { WindowScanner } from './window-scanner.ts'
 
 const NEWLINE = 0x0a
 const RETURN = 0x0d
@@ -24,11 +15,8 @@ type State = 'cellStart' | 'plain' | 'quoted' | 'afterQuote'
  * Rows of a CSV file, cut out and not yet taken apart. A quote that is never closed swallows what follows until another
  * one closes it, or the row grows too large: then the row ends with its first line, and reading goes on behind that.
  */
-export class CsvScanner implements Scanner {
+export class CsvScanner extends WindowScanner {
   readonly #layout: CsvLayout
-  readonly #findings = new Findings()
-  readonly #window = new Window()
-  readonly #maxRecordBytes: number
   readonly #delimiter: number
   readonly #quote: number
   readonly #escape: number
@@ -41,50 +29,34 @@ export class CsvScanner implements Scanner {
   #firstLineEnd: number | undefined
   #isSkipping = false
 
-  constructor(layout: CsvLayout, { maxRecordBytes = MAX_RECORD_BYTES }: ScannerOptions = {}) {
+  constructor(layout: CsvLayout, options: ScannerOptions) {
+    super(options)
     const { delimiter = ',', quote = '"', escape = quote } = layout
     this.#layout = layout
-    this.#maxRecordBytes = maxRecordBytes
     this.#delimiter = delimiter.charCodeAt(0)
     this.#quote = quote === false ? -1 : quote.charCodeAt(0)
     this.#escape = escape === false ? -1 : escape.charCodeAt(0)
     if (Array.isArray(layout.columns)) this.#context = toColumnContext(columnsOf(layout.columns))
   }
 
-  push(chunk: Buffer): ScannedEvent[] {
-    if (this.isFinished) return []
-    this.#window.append(chunk)
+  protected override read(): void {
     this.#scan()
-    this.#window.letGo(this.#rowStart)
-    return this.#findings.take()
+    this.window.letGo(this.#rowStart)
   }
 
-  finish(): ScannedEvent[] {
+  protected override readEnd(): void {
     while (!this.isFinished && this.#state === 'quoted' && this.#firstLineEnd !== undefined) {
       this.#abandonRow(this.#firstLineEnd)
       this.#scan()
     }
-    if (!this.isFinished) this.#endRow(this.#window.end)
+    if (!this.isFinished) this.#endRow(this.window.end)
     if (!this.#isBegun) this.fail('FEED_EMPTY', 0, 'the file is empty')
-    return [...this.#findings.take(), this.#findings.end(this.#window.end)]
-  }
-
-  damage(damage: FileDamage): void {
-    this.#findings.damage(damage, this.#window.end)
-  }
-
-  fail(code: DocumentFaultCode, offset: number, reason: string): void {
-    this.#findings.fail(code, offset, reason)
-  }
-
-  get isFinished(): boolean {
-    return this.#findings.isFatal
   }
 
   #scan(): void {
-    const { base } = this.#window
-    while (this.#at < this.#window.end && !this.isFinished) {
-      const byte = this.#window.bytes[this.#at - base] ?? 0
+    const { base } = this.window
+    while (this.#at < this.window.end && !this.isFinished) {
+      const byte = this.window.bytes[this.#at - base] ?? 0
       if (this.#state === 'quoted') {
         this.#readQuoted(byte)
       } else if (this.#state === 'afterQuote') {
@@ -101,7 +73,7 @@ export class CsvScanner implements Scanner {
               : 'plain'
         this.#at++
       }
-      if (this.#at - this.#rowStart > this.#maxRecordBytes) this.#onTooLarge()
+      if (this.#at - this.#rowStart > this.maxRecordBytes) this.#onTooLarge()
     }
   }
 
@@ -139,7 +111,7 @@ export class CsvScanner implements Scanner {
 
   #endRow(end: number): void {
     if (this.#isSkipping || this.#isBlankRow(end)) return
-    const bytes = this.#window.copy(this.#rowStart, end)
+    const bytes = this.window.copy(this.#rowStart, end)
     if (!this.#isBegun) {
       this.#isBegun = true
       const html = htmlFault(bytes)
@@ -152,7 +124,7 @@ export class CsvScanner implements Scanner {
         return
       }
     }
-    this.#findings.addRecord(
+    this.findings.addRecord(
       this.#rowStart,
       bytes,
       this.#context === undefined ? {} : { context: this.#context }
@@ -160,7 +132,7 @@ export class CsvScanner implements Scanner {
   }
 
   #isBlankRow(end: number): boolean {
-    const { bytes, base } = this.#window
+    const { bytes, base } = this.window
     for (let at = this.#rowStart - base; at < end - base; at++) if (!isBlank(bytes[at])) return false
     return true
   }
@@ -187,7 +159,7 @@ export class CsvScanner implements Scanner {
     const isHeader = !this.#isBegun && this.#layout.columns === 'header'
     this.#isBegun = true
     if (isHeader) this.fail('FEED_COLUMNS', this.#rowStart, `the first row names no columns: ${reason}`)
-    else this.#findings.addMalformed(code, this.#rowStart, reason)
+    else this.findings.addMalformed(code, this.#rowStart, reason)
   }
 
   #onTooLarge(): void {
@@ -196,7 +168,7 @@ export class CsvScanner implements Scanner {
       return
     }
     if (!this.#isSkipping) {
-      this.#reportRow('RECORD_TOO_LARGE', `the row is larger than ${this.#maxRecordBytes} bytes`)
+      this.#reportRow('RECORD_TOO_LARGE', `the row is larger than ${this.maxRecordBytes} bytes`)
     }
     this.#rowStart = this.#at
     this.#isSkipping = true

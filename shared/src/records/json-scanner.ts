@@ -1,19 +1,11 @@
 import { parseJson } from '../json.ts'
 import { htmlFault, isBlank } from './beginning.ts'
-import type { FileDamage } from './file-damage.ts'
-import { Findings } from './findings.ts'
 import { JsonResync } from './json-resync.ts'
 import { JsonValue } from './json-value.ts'
 import type { JsonLayout, Path } from './layout.ts'
-import {
-  MAX_RECORD_BYTES,
-  type DocumentFaultCode,
-  type ScannedEvent,
-  type Scanner,
-  type ScannerOptions
-} from './record-events.ts'
+import type { ScannerOptions } from './record-events.ts'
 import { Surroundings, type Wanted } from './surroundings.ts'
-import { Window } from './window.ts'
+import { WindowScanner } from './window-scanner.ts'
 
 const QUOTE = 0x22
 const COMMA = 0x2c
@@ -51,12 +43,9 @@ type Purpose = { kind: 'record' } | { kind: 'capture'; wanted: Wanted } | { kind
  * looked into; inside a record only brackets and quotes count. A record whose brackets do not match, or in which a line
  * ends inside quotes, is damaged; the next one is found by what all records begin with.
  */
-export class JsonScanner implements Scanner {
+export class JsonScanner extends WindowScanner {
   readonly #layout: JsonLayout
-  readonly #findings = new Findings()
-  readonly #window = new Window()
   readonly #surroundings: Surroundings
-  readonly #maxRecordBytes: number
   readonly #value = new JsonValue()
   readonly #resync = new JsonResync()
   #around: Around[] = []
@@ -68,46 +57,30 @@ export class JsonScanner implements Scanner {
   #name = ''
   #isListSeen = false
 
-  constructor(layout: JsonLayout, { maxRecordBytes = MAX_RECORD_BYTES }: ScannerOptions = {}) {
+  constructor(layout: JsonLayout, options: ScannerOptions) {
+    super(options)
     this.#layout = layout
-    this.#maxRecordBytes = maxRecordBytes
-    this.#surroundings = new Surroundings(layout, [layout.path.slice(0, -1)], this.#findings)
+    this.#surroundings = new Surroundings(layout, [layout.path.slice(0, -1)], this.findings)
   }
 
-  push(chunk: Buffer): ScannedEvent[] {
-    if (this.isFinished) return []
-    this.#window.append(chunk)
+  protected override read(): void {
     this.#scan()
     this.#letGo()
-    return this.#findings.take()
   }
 
-  finish(): ScannedEvent[] {
+  protected override readEnd(): void {
     while (!this.isFinished && this.#state === 'inValue' && this.#purpose.kind === 'record') {
-      const next = this.#resync.find(this.#window, this.#start + 1)
+      const next = this.#resync.find(this.window, this.#start + 1)
       if (next === undefined) break
       this.#report('RECORD_NOT_CLOSED', 'the record never ends')
       this.#goTo(next)
       this.#scan()
     }
     if (!this.isFinished) this.#endFile()
-    return [...this.#findings.take(), this.#findings.end(this.#window.end)]
-  }
-
-  damage(damage: FileDamage): void {
-    this.#findings.damage(damage, this.#window.end)
-  }
-
-  fail(code: DocumentFaultCode, offset: number, reason: string): void {
-    this.#findings.fail(code, offset, reason)
-  }
-
-  get isFinished(): boolean {
-    return this.#findings.isFatal
   }
 
   #endFile(): void {
-    const end = this.#window.end
+    const end = this.window.end
     if (this.#state === 'end') {
       if (!this.#isListSeen) {
         this.fail('FEED_ROOT', 0, `there is nothing at "${this.#layout.path.join('.')}" in the file`)
@@ -121,11 +94,11 @@ export class JsonScanner implements Scanner {
 
   #letGo(): void {
     const isKept = this.#state === 'inName' || (this.#state === 'inValue' && this.#purpose.kind !== 'nothing')
-    this.#window.letGo(isKept ? this.#start : Math.min(this.#at, this.#window.end))
+    this.window.letGo(isKept ? this.#start : Math.min(this.#at, this.window.end))
   }
 
   #scan(): void {
-    while (this.#at < this.#window.end && !this.isFinished) {
+    while (this.#at < this.window.end && !this.isFinished) {
       if (this.#state === 'inValue') {
         if (!this.#readValue()) return
       } else if (this.#state === 'inName') {
@@ -133,7 +106,7 @@ export class JsonScanner implements Scanner {
       } else if (this.#state === 'search') {
         if (!this.#search()) return
       } else {
-        const byte = this.#window.bytes[this.#at - this.#window.base] as number
+        const byte = this.window.bytes[this.#at - this.window.base] as number
         if (isBlank(byte)) this.#at++
         else this.#step(byte)
       }
@@ -166,7 +139,7 @@ export class JsonScanner implements Scanner {
         return
       default:
         this.fail('FEED_TRAILING', this.#at, 'there is more behind the end of the document')
-        this.#at = this.#window.end
+        this.#at = this.window.end
     }
   }
 
@@ -185,7 +158,7 @@ export class JsonScanner implements Scanner {
     if (this.#isInList && this.#resync.isKnown) {
       this.#state = 'search'
     } else {
-      this.#at = this.#window.end
+      this.#at = this.window.end
       this.#state = 'search'
     }
   }
@@ -205,7 +178,7 @@ export class JsonScanner implements Scanner {
   }
 
   #readName(): boolean {
-    const end = this.#value.read(this.#window, this.#at)
+    const end = this.#value.read(this.window, this.#at)
     this.#at = end.at
     if (end.kind === 'more') return false
     const name = end.kind === 'closed' ? this.#parse(this.#start, end.at) : undefined
@@ -224,7 +197,7 @@ export class JsonScanner implements Scanner {
       around === undefined ? [] : around.kind === 'object' ? [...around.names, this.#name] : around.names
     const isOpening = byte === 0x7b || byte === 0x5b
     if (around === undefined && !isOpening) {
-      const head = this.#window.view(this.#at, this.#window.end)
+      const head = this.window.view(this.#at, this.window.end)
       const html = htmlFault(head)
       if (html !== undefined) this.fail(html.code, this.#at, html.reason)
       else this.fail('FEED_NOT_JSON', this.#at, 'the file is no JSON document')
@@ -277,9 +250,9 @@ export class JsonScanner implements Scanner {
 
   #readValue(): boolean {
     const isRecord = this.#purpose.kind === 'record'
-    const end = this.#value.read(this.#window, this.#at)
+    const end = this.#value.read(this.window, this.#at)
     this.#at = end.at
-    const limit = isRecord ? this.#maxRecordBytes : MAX_CONTEXT_BYTES
+    const limit = isRecord ? this.maxRecordBytes : MAX_CONTEXT_BYTES
     if (this.#purpose.kind !== 'nothing' && end.at - this.#start > limit) {
       this.#onDamage('RECORD_TOO_LARGE', `the record is larger than ${limit} bytes, or does not end`)
       return true
@@ -298,10 +271,10 @@ export class JsonScanner implements Scanner {
   }
 
   #addRecord(end: number): void {
-    const bytes = this.#window.copy(this.#start, end)
+    const bytes = this.window.copy(this.#start, end)
     const { context } = this.#surroundings
     this.#resync.learn(bytes)
-    this.#findings.addRecord(this.#start, bytes, context === undefined ? {} : { context })
+    this.findings.addRecord(this.#start, bytes, context === undefined ? {} : { context })
   }
 
   #onDamage(code: 'RECORD_TOO_LARGE' | 'RECORD_NOT_CLOSED', reason: string): void {
@@ -320,7 +293,7 @@ export class JsonScanner implements Scanner {
   }
 
   #report(code: 'RECORD_TOO_LARGE' | 'RECORD_NOT_CLOSED', reason: string): void {
-    this.#findings.addMalformed(code, this.#start, reason)
+    this.findings.addMalformed(code, this.#start, reason)
   }
 
   #goTo(offset: number): void {
@@ -330,20 +303,20 @@ export class JsonScanner implements Scanner {
 
   /** To where the next record begins; false when more bytes are needed. */
   #search(): boolean {
-    const next = this.#resync.find(this.#window, this.#at)
+    const next = this.#resync.find(this.window, this.#at)
     if (next !== undefined) {
       this.#goTo(next)
       return true
     }
     this.#at = this.#resync.isKnown
-      ? Math.max(this.#at, this.#window.end - this.#resync.length)
-      : this.#window.end
+      ? Math.max(this.#at, this.window.end - this.#resync.length)
+      : this.window.end
     return false
   }
 
   #parse(start: number, end: number): unknown {
     try {
-      return parseJson(this.#window.view(start, end).toString('utf8'))
+      return parseJson(this.window.view(start, end).toString('utf8'))
     } catch {
       return undefined
     }
