@@ -3,14 +3,13 @@ import type { Db } from '@sluice/prisma/client'
 import { settleFeedRecords, type FeedRecordRow } from '@sluice/prisma/tables/feed-records'
 import { createSource, findSource, type SourceRow } from '@sluice/prisma/tables/sources'
 import { createVendor } from '@sluice/prisma/tables/vendors'
-import { valueAt } from '@sluice/shared/formats'
+import { valueAt, type FeedFormat } from '@sluice/shared/formats'
 import { hashOf, parseRecord, readRecords, type RecordEvent } from '@sluice/shared/records'
 import { toStamp } from '@sluice/shared/stamp'
 import { nowMicros } from '@sluice/shared/time'
-import { createDiff, type DiffOptions } from '../../scheduler/src/diff.ts'
+import { createDiff } from '../../scheduler/src/diff.ts'
+import { noFigures } from '../../scheduler/src/ledger.ts'
 import { readBatches } from '../../scheduler/src/read-batches.ts'
-
-type FeedFormat = DiffOptions['format']
 
 const SLUG = 'bench-feed'
 const ROWS = 1_000
@@ -66,15 +65,7 @@ export const skipKnown = async (
 ): Promise<number> => {
   const source = await findSource(db.sql, SLUG)
   if (source === undefined) throw new Error('nobody has remembered the feed')
-  const figures = {
-    bytesRead: 0,
-    recordsSeen: 0,
-    skipped: 0,
-    published: 0,
-    malformed: 0,
-    duplicates: 0,
-    vanished: 0
-  }
+  const figures = noFigures()
   const changed = createDiff({
     db,
     run: { id: await newRun(db, source), full: false },

@@ -1,6 +1,6 @@
 import type { Envelope } from '@sluice/shared/envelope'
 import { RecordError } from '@sluice/shared/errors'
-import type { Format } from '@sluice/shared/formats'
+import type { FeedFormat } from '@sluice/shared/formats'
 import { hashOf, parseRecord, readHead, type ParsedRecord, type RawRecord } from '@sluice/shared/records'
 import type { Micros } from '@sluice/shared/time'
 import type { Db } from '@sluice/prisma/client'
@@ -8,6 +8,7 @@ import { findSkippable } from '@sluice/prisma/tables/feed-records'
 import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
+import { toFeedEnvelope } from './feed-envelope.ts'
 import type { Ledger } from './ledger.ts'
 import { factsOf, idIn } from './record-facts.ts'
 import type { Unreadable } from './unreadable.ts'
@@ -16,7 +17,7 @@ export interface DiffOptions {
   db: Db
   run: Pick<FeedRunRow, 'id' | 'full'>
   source: SourceRow
-  format: Format & { feed: NonNullable<Format['feed']> }
+  format: FeedFormat
   /** When the fetch started: the same for all records of a run. */
   receivedAt: Micros
   /** Since when the newest list of the feed is true: one that is fetched later is no older. */
@@ -46,16 +47,25 @@ export const createDiff = (options: DiffOptions) => {
     try {
       parsed = parseRecord(raw, format.feed.records)
       const facts = factsOf(parsed.value, { format, timeZone: source.timeZone, fileFactAt })
-      const { externalId } = facts
+      const { externalId, factAt, factAtFrom } = facts
       for (const warning of [parsed.warning, facts.warning]) {
         if (warning === undefined) continue
         const { code, message } = warning
         ledger.addProblem({ offset: raw.offset, ordinal: raw.ordinal, externalId, code, message })
       }
-      const envelope = toEnvelope(raw, hash, parsed.body, facts)
+      const envelope = toFeedEnvelope(options, {
+        type: 'record',
+        externalId,
+        factAt,
+        factAtFrom,
+        receivedAt,
+        ordinal: raw.ordinal,
+        recordHash: hash,
+        body: parsed.body
+      })
       // A record that knows its own time does not know when it was listed; nor does a file that was put back.
       const listedAt = Math.max(fileFactAt, listedSince)
-      if (listedAt !== facts.factAt) envelope.listedAt = listedAt
+      if (listedAt !== factAt) envelope.listedAt = listedAt
       return { raw, externalId, envelope }
     } catch (thrown) {
       if (!(thrown instanceof RecordError)) throw thrown
@@ -67,31 +77,6 @@ export const createDiff = (options: DiffOptions) => {
       return undefined
     }
   }
-
-  const toEnvelope = (
-    raw: RawRecord,
-    hash: string,
-    body: Buffer,
-    { externalId, factAt, factAtFrom }: ReturnType<typeof factsOf>
-  ): Envelope => ({
-    messageId: `${run.id}.${raw.ordinal}`,
-    type: 'record',
-    vendor: source.vendorSlug,
-    source: source.slug,
-    format: format.name,
-    formatVersion: format.formatVersion,
-    lane: 'feed',
-    externalId,
-    factAt,
-    factAtFrom,
-    receivedAt,
-    ordinal: raw.ordinal,
-    recordHash: hash,
-    sourceRevision: source.revision,
-    run: run.id,
-    attempt: 0,
-    body
-  })
 
   /** The envelopes to send, in file order. */
   return async (records: readonly RawRecord[], fileFactAt: Micros): Promise<Envelope[]> => {

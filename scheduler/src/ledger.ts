@@ -25,7 +25,7 @@ export interface Ledger {
   stop: () => Promise<void>
 }
 
-type Figures = Required<
+export type Figures = Required<
   Pick<
     RunProgress,
     'bytesRead' | 'recordsSeen' | 'skipped' | 'published' | 'malformed' | 'duplicates' | 'vanished'
@@ -39,20 +39,23 @@ export interface LedgerOptions {
   log: Logger
 }
 
+/** What a run has done when it begins. */
+export const noFigures = (): Figures => ({
+  bytesRead: 0,
+  recordsSeen: 0,
+  skipped: 0,
+  published: 0,
+  malformed: 0,
+  duplicates: 0,
+  vanished: 0
+})
+
 /** Progress is never older than two seconds, even if one write is slow. */
 const SAVE_EVERY_MS = 1_000
 const MAX_PROBLEMS = 20
 
 export const createLedger = ({ db, run, leaseMs, log }: LedgerOptions): Ledger => {
-  const figures: Figures = {
-    bytesRead: 0,
-    recordsSeen: 0,
-    skipped: 0,
-    published: 0,
-    malformed: 0,
-    duplicates: 0,
-    vanished: 0
-  }
+  const figures = noFigures()
   const problems: RunProblem[] = []
   const superseded = new AbortController()
   let facts: RunProgress = {}

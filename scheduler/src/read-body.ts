@@ -1,11 +1,11 @@
 import type { FetchSettings } from '@sluice/shared/fetch-settings'
-import type { Format } from '@sluice/shared/formats'
+import type { FeedFormat } from '@sluice/shared/formats'
 import { readRecords, type RecordEvent } from '@sluice/shared/records'
 import type { Spooled } from './spool.ts'
 import { unpack } from './unpack/unpack.ts'
 
 export interface BodyOptions {
-  format: { feed: NonNullable<Format['feed']> }
+  format: Pick<FeedFormat, 'feed'>
   settings: Pick<FetchSettings, 'charset' | 'entry'>
   maxRecordBytes: number
   /** Of the unpacked file. */

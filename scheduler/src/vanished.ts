@@ -1,5 +1,5 @@
 import type { Publisher } from '@sluice/shared/broker'
-import { NO_RECORD_HASH, toMessage, type Envelope } from '@sluice/shared/envelope'
+import { NO_RECORD_HASH, toMessage } from '@sluice/shared/envelope'
 import type { Logger } from '@sluice/shared/log'
 import { toStamp } from '@sluice/shared/stamp'
 import type { Micros } from '@sluice/shared/time'
@@ -23,6 +23,7 @@ import {
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import type { Credit } from './credit.ts'
 import { RunError } from './errors.ts'
+import { toFeedEnvelope } from './feed-envelope.ts'
 import type { Ledger } from './ledger.ts'
 import { implausible, type Held } from './plausible.ts'
 import { createSender } from './sender.ts'
@@ -177,7 +178,17 @@ const send = async (at: VanishedOptions, list: List, absence: Absence): Promise<
     for (const externalId of page) {
       place += 1
       await credit.take()
-      await sender.send(toMessage(toEnvelope(at, list, externalId, place), exchange))
+      const envelope = toFeedEnvelope(at, {
+        type: 'vanished',
+        externalId,
+        factAt: list.factAt,
+        factAtFrom: 'file',
+        receivedAt: list.receivedAt,
+        ordinal: place,
+        recordHash: NO_RECORD_HASH,
+        body: Buffer.alloc(0)
+      })
+      await sender.send(toMessage(envelope, exchange))
     }
     await sender.flush()
     after = page.at(-1) ?? after
@@ -185,28 +196,3 @@ const send = async (at: VanishedOptions, list: List, absence: Absence): Promise<
   }
   await credit.settled()
 }
-
-const toEnvelope = (
-  { run, source, format }: VanishedOptions,
-  { factAt, receivedAt }: List,
-  externalId: string,
-  ordinal: number
-): Envelope => ({
-  messageId: `${run.id}.${ordinal}`,
-  type: 'vanished',
-  vendor: source.vendorSlug,
-  source: source.slug,
-  format: format.name,
-  formatVersion: format.formatVersion,
-  lane: 'feed',
-  externalId,
-  factAt,
-  factAtFrom: 'file',
-  receivedAt,
-  ordinal,
-  recordHash: NO_RECORD_HASH,
-  sourceRevision: source.revision,
-  run: run.id,
-  attempt: 0,
-  body: Buffer.alloc(0)
-})

@@ -53,6 +53,9 @@ export interface Format {
   toChange: (record: unknown, context: MappingContext) => Change
 }
 
+/** A format whose records also come in files. */
+export type FeedFormat = Format & { feed: NonNullable<Format['feed']> }
+
 /** The value at a declared path of a record; `undefined` when any step is missing. Only own properties count. */
 export const valueAt = (record: unknown, path: readonly string[]): unknown => {
   let value: unknown = record

@@ -8,7 +8,7 @@ export { checkUnits } from './check-units.ts'
 export { SluiceRecordSchema } from './sluice/record.ts'
 export { GONE, isWholeList, type Extent } from './gone.ts'
 export { toPublishedSchema } from './publish-schema.ts'
-export { valueAt, type Format, type MappingContext } from './format.ts'
+export { valueAt, type FeedFormat, type Format, type MappingContext } from './format.ts'
 
 /** Every format we speak: one folder here, one line here (`pnpm new:format`, `docs/formats.md`). */
 export const formats: readonly Format[] = [kyero, sluice]
