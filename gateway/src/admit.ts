@@ -10,7 +10,7 @@ import type { Source } from './source-store.ts'
 import type { Sources } from './sources.ts'
 import type { Throttle } from './throttle/throttle.ts'
 
-/** A request of a sender the source knows, within its quota. */
+/** A request of a sender the source knows. */
 export interface Admitted {
   source: Source
   authentication: Authenticated
@@ -31,7 +31,13 @@ export interface DoorRoute {
  * send. Failures are throttled: too many from one address, and it is told nothing but to wait.
  * @throws Refusal
  */
-export type Admit = (request: DoorRequest, reply: FastifyReply) => Promise<Admitted>
+export interface Admit {
+  (request: DoorRequest, reply: FastifyReply): Promise<Admitted>
+  /** Who sends, to which source: the first half, for who has more to ask while the quota is counted. */
+  identify: (request: DoorRequest) => Promise<Admitted>
+  /** Counts the request of a sender who is known; the second half. */
+  limit: (request: DoorRequest, reply: FastifyReply, source: Source) => Promise<void>
+}
 
 export interface AdmitDeps {
   sources: Pick<Sources, 'find'>
@@ -69,16 +75,24 @@ export const createAdmit = ({ sources, limitRate, metrics, ...deps }: AdmitDeps)
     return authentication
   }
 
-  return async (request, reply) => {
+  const identify: Admit['identify'] = async (request) => {
     const { source: slug } = request.params
     const source = toDoor(SLUG.test(slug) ? await sources.find(slug) : undefined)
     request.facts.source = source.slug
-    const authentication = metrics.timed('auth', () => know(request, source))
-    if (source.rateLimit !== undefined) {
-      await metrics.timedAsync('rate_limit', () => limitRate(request, reply, source))
-    }
-    return { source, authentication }
+    return { source, authentication: metrics.timed('auth', () => know(request, source)) }
   }
+
+  const limit: Admit['limit'] = async (request, reply, source) => {
+    if (source.rateLimit === undefined) return
+    await metrics.timedAsync('rate_limit', () => limitRate(request, reply, source))
+  }
+
+  const admit = async (request: DoorRequest, reply: FastifyReply): Promise<Admitted> => {
+    const admitted = await identify(request)
+    await limit(request, reply, admitted.source)
+    return admitted
+  }
+  return Object.assign(admit, { identify, limit })
 }
 
 const NOTHING = Buffer.alloc(0)

@@ -89,6 +89,7 @@ const start = async (): Promise<readonly Stopper[]> => {
     client: createRedis({ url: config.REDIS_URL, log }),
     failedOpen: metrics.failedOpen
   })
+  const duplicates = createDuplicates({ redis, namespace })
   let isStopping = false
 
   const app = await buildApp({
@@ -108,7 +109,7 @@ const start = async (): Promise<readonly Stopper[]> => {
     metrics,
     refusals,
     webhooks: {
-      duplicates: createDuplicates({ redis, namespace }),
+      duplicates,
       findFormat,
       accept: createAccept({ publisher, breaker, exchange, outbox, queuedMarks })
     },
@@ -163,6 +164,7 @@ const start = async (): Promise<readonly Stopper[]> => {
     { name: 'metrics', stop: () => metricsServer?.close() },
     { name: 'sources', stop: () => sources.close() },
     { name: 'queued marks', stop: () => queuedMarks.close() },
+    { name: 'duplicates', stop: () => duplicates.close() },
     { name: 'quick redis', stop: () => redis.client.disconnect() },
     { name: 'redis', stop: () => cache.close() },
     { name: 'postgres', stop: () => db.close() },

@@ -10,8 +10,10 @@ import { createTogether } from '../together.ts'
 export interface Duplicates {
   /** The delivery that brought this event first; `undefined`: none we know of. */
   find: (event: Event) => Promise<string | undefined>
-  /** To be called once the delivery is durable. Never waited for. */
+  /** To be called once the delivery is durable. Never waited for: Redis hears of it with the next question, or soon. */
   remember: (event: Event, deliveryId: string) => void
+  /** Tells Redis what it has not heard yet. */
+  close: () => Promise<void>
 }
 
 export interface Event {
@@ -24,6 +26,9 @@ export interface Event {
  * signed deliveries a second, for three days, are 300 MB.
  */
 const TTL_SECONDS = 3 * 24 * 3_600
+
+/** Until then a copy that comes to another replica is published as well, and merged. */
+const LINGER_MS = 5
 
 interface Mark {
   key: string
@@ -46,23 +51,35 @@ export const createDuplicates = ({ redis, namespace }: DuplicatesOptions): Dupli
   const keyOf = ({ sourceId, id }: Event): string =>
     `${namespace}:event:${sourceId}:${hash('sha256', id, 'base64url')}`
 
-  const look = createTogether(async (keys: readonly string[]) => {
-    const found = await redis.ask('duplicates', (client) => client.mget(...keys), keys.length)
-    return found ?? keys.map(() => null)
-  })
-  const keep = createTogether(async (marks: readonly Mark[]) => {
+  let marks: Mark[] = []
+  let timer: NodeJS.Timeout | undefined
+
+  const keep = async (): Promise<void> => {
+    clearTimeout(timer)
+    timer = undefined
+    if (marks.length === 0) return
     const keys = marks.map(({ key }) => key)
     const ids = marks.map(({ deliveryId }) => deliveryId)
+    marks = []
     await redis.ask(
       'duplicates',
       (client) => client.eval(KEEP, keys.length, ...keys, TTL_SECONDS, ...ids),
       keys.length
     )
-    return marks
+  }
+
+  const look = createTogether(async (keys: readonly string[]) => {
+    void keep() // ahead of the question and in one write with it: what was remembered here is found
+    const found = await redis.ask('duplicates', (client) => client.mget(...keys), keys.length)
+    return found ?? keys.map(() => null)
   })
 
   return {
     find: async (event) => (await look(keyOf(event))) ?? undefined,
-    remember: (event, deliveryId) => void keep({ key: keyOf(event), deliveryId })
+    remember: (event, deliveryId) => {
+      marks.push({ key: keyOf(event), deliveryId })
+      timer ??= setTimeout(() => void keep(), LINGER_MS).unref()
+    },
+    close: keep
   }
 }

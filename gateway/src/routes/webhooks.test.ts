@@ -38,12 +38,15 @@ const createDoor = (format: Format) => {
     request.facts = {}
   })
   registerWebhooks(app, {
-    admit: async ({ headers }) => {
-      const eventId = headers['event-id']
-      return {
-        source: SOURCE,
-        authentication: { ok: true, ...(typeof eventId === 'string' ? { eventId } : {}) }
-      }
+    admit: {
+      identify: async ({ headers }) => {
+        const eventId = headers['event-id']
+        return {
+          source: SOURCE,
+          authentication: { ok: true, ...(typeof eventId === 'string' ? { eventId } : {}) }
+        }
+      },
+      limit: async () => undefined
     },
     duplicates: {
       find: async (event) => events.get(keyOf(event)),

@@ -16,8 +16,8 @@ import type { Source } from '../source-store.ts'
 import { traceparentOf } from '../trace.ts'
 
 export interface WebhookDeps {
-  admit: Admit
-  duplicates: Duplicates
+  admit: Pick<Admit, 'identify' | 'limit'>
+  duplicates: Pick<Duplicates, 'find' | 'remember'>
   findFormat: FindFormat
   accept: Accept
   metrics: Pick<Metrics, 'timed' | 'timedAsync' | 'inFlight'>
@@ -50,8 +50,15 @@ const receive = async (
   const { headers, body = Buffer.alloc(0), facts } = request
   facts.bytes = body.length
 
-  const { source, authentication } = await admit(request, reply)
-  const { challenge } = authentication
+  const { source, authentication } = await admit.identify(request)
+  const { challenge, eventId } = authentication
+  const seen = (event: Event) => metrics.timedAsync('duplicates', () => duplicates.find(event))
+  // What is known by its id alone is looked for while the quota is counted: one question to Redis, judged one by one.
+  const byId =
+    eventId === undefined || findFormat(source.format)?.sharesEventIds === true
+      ? undefined
+      : toEvent(eventId, source)
+  const [seenById] = await Promise.all([byId && seen(byId), admit.limit(request, reply, source)])
   if (challenge !== undefined) {
     facts.outcome = 'challenge'
     return reply.code(challenge.status).type(challenge.contentType).send(challenge.body)
@@ -61,15 +68,13 @@ const receive = async (
 
   const read = () => metrics.timed('read', () => readBody({ headers, body }, source, format))
   const content = format.sharesEventIds === true ? read() : undefined
-  const event = toEvent(authentication.eventId, source, content?.records)
-  if (event !== undefined) {
-    const first = await metrics.timedAsync('duplicates', () => duplicates.find(event))
-    if (first !== undefined) {
-      facts.outcome = 'duplicate'
-      facts.duplicateOf = first
-      reply.code(200)
-      return { id: first, duplicate: true }
-    }
+  const event = byId ?? (eventId === undefined ? undefined : toEvent(eventId, source, content?.records))
+  const first = event === byId ? seenById : event && (await seen(event))
+  if (first !== undefined) {
+    facts.outcome = 'duplicate'
+    facts.duplicateOf = first
+    reply.code(200)
+    return { id: first, duplicate: true }
   }
   const { records, reply: acknowledgement } = content ?? read()
   facts.records = records.length
@@ -94,18 +99,11 @@ const receive = async (
   return { id: request.id, records: records.length }
 }
 
-/** What a delivery is known by, if its sender has vouched for an id; with the offers where a format shares ids. */
-const toEvent = (
-  eventId: string | undefined,
-  source: Source,
-  records: readonly SplitRecord[] = []
-): Event | undefined =>
-  eventId === undefined
-    ? undefined
-    : {
-        sourceId: source.id,
-        id: JSON.stringify([eventId, ...records.map(({ externalId }) => externalId).toSorted()])
-      }
+/** What a delivery is known by whose sender has vouched for an id; with the offers where a format shares ids. */
+const toEvent = (eventId: string, source: Source, records: readonly SplitRecord[] = []): Event => ({
+  sourceId: source.id,
+  id: JSON.stringify([eventId, ...records.map(({ externalId }) => externalId).toSorted()])
+})
 
 interface Reception {
   source: Source
