@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createGatewayHouse, type GatewayHouse } from '../../test/drills/_gateway-house.ts'
+import { NODE_OPTIONS } from '../../test/support/house.ts'
 import { percentile } from '../../test/support/load.ts'
 import { freePort, run, waitFor } from '../../test/support/process.ts'
 import { runBench, type Running } from './_bench.ts'
@@ -47,13 +48,11 @@ const startBare = async (
   mode: 'none' | 'serial' | 'confirm'
 ): Promise<number> => {
   const port = await freePort()
-  const server = run(process.execPath, [
-    'bench/src/_bare-server.ts',
-    mode,
-    String(port),
-    rabbit.url,
-    topology.exchanges.records
-  ])
+  const server = run(
+    process.execPath,
+    ['bench/src/_bare-server.ts', mode, String(port), rabbit.url, topology.exchanges.records],
+    { env: { NODE_OPTIONS } }
+  )
   cleanup(() => server.stop())
   await waitFor(`the bare server (${mode}) to start`, () =>
     server.lines().some(({ msg }) => msg === 'started')

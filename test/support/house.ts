@@ -36,7 +36,7 @@ export interface House {
 }
 
 /** As the image starts them, memory bound included. */
-const NODE_OPTIONS =
+export const NODE_OPTIONS =
   /^ENV NODE_OPTIONS=(.+)$/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? ''
 const NODE = [process.execPath, '--import', './shared/src/instrument.ts'] as const
 
