@@ -205,6 +205,12 @@ describe('a delivery', () => {
     expect((await findDeliveries(sql, 'd'))[0]).toMatchObject({ outcome: 'created' })
   })
 
+  it('remembers of how many records its request was, also when it is settled again', async () => {
+    await settleDeliveries(sql, [delivery('n.0', { outcome: 'retried', recordCount: 2 })])
+    await settleDeliveries(sql, [delivery('n.0')])
+    expect(await findDeliveries(sql, 'n')).toMatchObject([{ outcome: 'created', recordCount: 2 }])
+  })
+
   it('is found by the id of its request alone, in the order of its records', async () => {
     const records = Array.from({ length: 12 }, (_, index) => delivery(`req.${index}`))
     await settleDeliveries(sql, [

@@ -45,6 +45,14 @@ describe('what became of a delivery', () => {
     ).toMatchObject({ ...queued, records: [{ outcome: 'created' }, { outcome: 'queued' }] })
   })
 
+  it('is queued while the first of its records are settled and nothing but these is known', () => {
+    const settled = [row('d.0', 'created', { recordCount: 3 }), row('d.1', 'updated', { recordCount: 3 })]
+    expect(toDeliveryStatus('d', { ...nothing, settled })).toMatchObject({
+      state: 'queued',
+      records: [{ outcome: 'created' }, { outcome: 'updated' }, { index: 2, outcome: 'queued' }]
+    })
+  })
+
   it('says why a record was rejected', () => {
     const settled = [
       row('d.0', 'created'),

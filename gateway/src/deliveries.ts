@@ -84,7 +84,12 @@ export const toDeliveryStatus = (
   { settled, outboxed, mark }: DeliveryTraces
 ): DeliveryStatus | undefined => {
   const rows = new Map(settled.map((row) => [indexOf(row.messageId), row]))
-  const count = Math.max(mark?.records ?? 0, ...[...rows.keys(), ...outboxed.map(indexOf)].map((n) => n + 1))
+  const said = settled.map(({ recordCount }) => recordCount ?? 1)
+  const count = Math.max(
+    mark?.records ?? 0,
+    ...said,
+    ...[...rows.keys(), ...outboxed.map(indexOf)].map((n) => n + 1)
+  )
   if (count === 0) return undefined
   const records = Array.from({ length: count }, (_, index) => toRecordStatus(index, rows.get(index)))
   return { id, state: records.every(({ outcome }) => outcome !== 'queued') ? 'done' : 'queued', records }

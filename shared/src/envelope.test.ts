@@ -42,6 +42,7 @@ const required = {
 const envelopes: fc.Arbitrary<Envelope> = fc.record(
   {
     ...required,
+    recordCount: fc.integer({ min: 2, max: 1_000 }),
     listedAt: micros,
     run: fc.bigInt({ min: 1n, max: 10n ** 18n - 1n }).map(String),
     traceparent: fc.string({ maxLength: 64 })
@@ -124,6 +125,11 @@ describe('round trip', () => {
 })
 
 describe('what another release wrote', () => {
+  test('a request of one record says nothing of their number', () => {
+    expect(incoming({ ...example, recordCount: 2 }).properties.headers).toMatchObject({ 'record-count': 2 })
+    expect(incoming(example).properties.headers).not.toHaveProperty('record-count')
+  })
+
   test('headers it does not know are ignored', () => {
     expect(fromMessage(withHeader('x-new', 'anything'))).toEqual(example)
   })

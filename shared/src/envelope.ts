@@ -48,6 +48,7 @@ const HeadersSchema = Type.Object({
   ordinal: Type.Integer({ minimum: 0, maximum: 4_294_967_295 }),
   'record-hash': Type.String({ pattern: '^[0-9a-f]{64}$' }),
   'source-revision': Type.Integer({ minimum: 0 }),
+  'record-count': Type.Optional(Type.Integer({ minimum: 1, maximum: 4_294_967_295 })),
   'listed-at': Type.Optional(instant),
   run: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,17}$' })),
   attempt: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })),
@@ -73,6 +74,8 @@ export interface Envelope {
   listedAt?: number
   receivedAt: number
   ordinal: number
+  /** Webhooks: of how many records its request was; absent means one. */
+  recordCount?: number
   recordHash: string
   /** Revision of the source's settings under which the record was read. */
   sourceRevision: number
@@ -120,6 +123,7 @@ export const toHeaders = (envelope: Envelope): Record<string, string | number> =
   'record-hash': envelope.recordHash,
   'source-revision': envelope.sourceRevision,
   attempt: envelope.attempt,
+  ...(envelope.recordCount === undefined ? {} : { 'record-count': envelope.recordCount }),
   ...(envelope.listedAt === undefined ? {} : { 'listed-at': toIso(envelope.listedAt) }),
   ...(envelope.run === undefined ? {} : { run: envelope.run }),
   ...(envelope.traceparent === undefined ? {} : { traceparent: envelope.traceparent })
@@ -157,7 +161,7 @@ export const fromMessage = (message: IncomingMessage): Envelope => {
   if (!isExternalId(headers['external-id'])) {
     throw invalid('header external-id is blank or holds a control character')
   }
-  const { run, traceparent } = headers
+  const { 'record-count': recordCount, run, traceparent } = headers
   return {
     messageId,
     type,
@@ -175,6 +179,7 @@ export const fromMessage = (message: IncomingMessage): Envelope => {
     sourceRevision: headers['source-revision'],
     attempt: headers.attempt ?? 0,
     body: message.body,
+    ...(recordCount === undefined ? {} : { recordCount }),
     ...(headers['listed-at'] === undefined ? {} : { listedAt: instantOf(headers, 'listed-at') }),
     ...(run === undefined ? {} : { run }),
     ...(traceparent === undefined ? {} : { traceparent })

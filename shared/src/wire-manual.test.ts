@@ -26,6 +26,7 @@ const everything: Envelope = {
   listedAt: 0,
   receivedAt: 0,
   ordinal: 0,
+  recordCount: 2,
   recordHash: recordHash('{}'),
   sourceRevision: 1,
   run: '1',

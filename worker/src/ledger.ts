@@ -48,6 +48,7 @@ export const toLedger = (entries: readonly Entry[]): Ledger => {
         messageId,
         outcome,
         receivedAt,
+        ...(envelope.recordCount === undefined ? {} : { recordCount: envelope.recordCount }),
         ...(record === undefined ? {} : { record })
       })
     } else if (envelope.run !== undefined) {

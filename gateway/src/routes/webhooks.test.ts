@@ -66,6 +66,7 @@ const createDoor = (format: Format) => {
   })
   return {
     accepted: () => accepted.map(({ externalId }) => externalId),
+    counts: () => accepted.map(({ recordCount }) => recordCount),
     post: async (eventId: string, records: readonly { id: string }[]): Promise<number> => {
       const headers = { 'content-type': 'application/json', 'event-id': eventId }
       const payload = JSON.stringify(records)
@@ -81,6 +82,13 @@ it('an event id is enough to know a copy by, whatever it carries', async () => {
   expect(await door.post('e1', [{ id: 'A' }])).toBe(202)
   expect(await door.post('e1', [{ id: 'B' }])).toBe(200)
   expect(door.accepted()).toEqual(['A'])
+})
+
+it('every record of several says how many there are, a single one does not', async () => {
+  const door = createDoor(sluice)
+  expect(await door.post('e1', [{ id: 'A' }, { id: 'B' }])).toBe(202)
+  expect(await door.post('e2', [{ id: 'C' }])).toBe(202)
+  expect(door.counts()).toEqual([2, 2, undefined])
 })
 
 it('where a format shares event ids, a copy has the same id and the same offers, in whatever order', async () => {

@@ -82,7 +82,14 @@ const receive = async (
   const traceparent = traceparentOf(headers.traceparent)
   facts.traceparent = traceparent
   const envelopes = records.map((record) =>
-    toEnvelope(record, { source, format, deliveryId: request.id, receivedAt, traceparent })
+    toEnvelope(record, {
+      source,
+      format,
+      deliveryId: request.id,
+      receivedAt,
+      traceparent,
+      recordCount: records.length
+    })
   )
   const fromTheFuture = envelopes.filter(({ factAt }) => factAt > receivedAt).length
   if (fromTheFuture > 0) facts.fromTheFuture = fromTheFuture
@@ -111,11 +118,12 @@ interface Reception {
   deliveryId: string
   receivedAt: Micros
   traceparent: string
+  recordCount: number
 }
 
 const toEnvelope = (
   { index, body, externalId, factAt }: SplitRecord,
-  { source, format, deliveryId, receivedAt, traceparent }: Reception
+  { source, format, deliveryId, receivedAt, traceparent, recordCount }: Reception
 ): Envelope => ({
   messageId: `${deliveryId}.${index}`,
   type: 'record',
@@ -129,6 +137,7 @@ const toEnvelope = (
   factAtFrom: factAt === undefined ? 'receipt' : 'record',
   receivedAt,
   ordinal: index,
+  ...(recordCount > 1 ? { recordCount } : {}),
   recordHash: recordHash(body),
   sourceRevision: source.revision,
   attempt: 0,

@@ -18,6 +18,8 @@ export interface NewDelivery {
   code?: string
   path?: string
   message?: string
+  /** Of how many its request was, if that says so; absent means one, or a message of an older release. */
+  recordCount?: number
   receivedAt: Date
 }
 
@@ -31,13 +33,15 @@ export const settleDeliveries = async (sql: Sql, rows: readonly NewDelivery[]): 
   if (rows.length === 0) return
   await sql.$executeRaw`
     INSERT INTO deliveries AS d (
-      message_id, source_id, external_id, stamp, record, outcome, code, path, message, received_at
+      message_id, source_id, external_id, stamp, record, outcome, code, path, message, record_count,
+      received_at
     )
     SELECT DISTINCT ON ("messageId" COLLATE "C")
-           "messageId", "sourceId", "externalId", stamp, record, outcome, code, path, message, "receivedAt"
+           "messageId", "sourceId", "externalId", stamp, record, outcome, code, path, message, "recordCount",
+           "receivedAt"
     FROM jsonb_to_recordset(${toForgivingRows(rows)}::jsonb) AS r(
       "messageId" text, "sourceId" int, "externalId" text, stamp text, record jsonb, outcome text, code text,
-      path text, message text, "receivedAt" timestamptz
+      path text, message text, "recordCount" int, "receivedAt" timestamptz
     )
     ORDER BY "messageId" COLLATE "C", stamp COLLATE "C" DESC
     ON CONFLICT (message_id) DO UPDATE SET
@@ -56,7 +60,7 @@ export const findDeliveries = async (sql: Sql, deliveryId: string): Promise<Deli
   const rows = await sql.$queryRaw<Nullable<DeliveryRow>[]>`
     SELECT d.message_id AS "messageId", d.source_id AS "sourceId", s.slug AS "sourceSlug",
            d.external_id AS "externalId", d.stamp, d.record, d.outcome, d.code, d.path, d.message,
-           d.received_at AS "receivedAt", d.settled_at AS "settledAt"
+           d.record_count AS "recordCount", d.received_at AS "receivedAt", d.settled_at AS "settledAt"
     FROM deliveries d JOIN sources s ON s.id = d.source_id
     -- '/' follows '.' in the column's byte order: everything that starts with the id and a dot.
     WHERE d.message_id > ${`${deliveryId}.`} AND d.message_id < ${`${deliveryId}/`}

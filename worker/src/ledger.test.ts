@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { toStamp } from '@sluice/shared/stamp'
+import { recordHash, type Envelope } from '@sluice/shared/envelope'
+import { toLedger } from './ledger.ts'
+
+const envelope: Envelope = {
+  messageId: 'd.0',
+  type: 'record',
+  vendor: 'acme',
+  source: 'acme-crm',
+  format: 'sluice',
+  formatVersion: 1,
+  lane: 'webhook',
+  externalId: '4711',
+  factAt: 0,
+  factAtFrom: 'record',
+  receivedAt: 0,
+  ordinal: 0,
+  recordHash: recordHash('{}'),
+  sourceRevision: 1,
+  attempt: 0,
+  body: Buffer.from('{}')
+}
+
+const deliveryOf = (more: Partial<Envelope>) => {
+  const message = {
+    envelope: { ...envelope, ...more },
+    stamp: toStamp(envelope),
+    record: {},
+    source: { id: 7 }
+  }
+  return toLedger([{ message, outcome: 'created' }]).deliveries[0]
+}
+
+test('a webhook message leaves of how many records its request was, if it said so', () => {
+  expect(deliveryOf({ recordCount: 3 })).toMatchObject({ messageId: 'd.0', recordCount: 3 })
+  expect(deliveryOf({})).not.toHaveProperty('recordCount')
+})
