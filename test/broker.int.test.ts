@@ -115,6 +115,27 @@ test('a confirm that came while the process could not look is no silence', async
   await expect(published).resolves.toBeUndefined()
 })
 
+test('a session that keeps trying says once that it is refused, and publishes when it no longer is', async () => {
+  const session = createSession({
+    url: broker.url,
+    name: 'test.patient',
+    log,
+    keepsTrying: true,
+    waitMs: () => 0
+  })
+  sessions.push(session)
+  const failures: ConfigError[] = []
+  session.onFailed((failure) => failures.push(failure))
+  const publisher = createPublisher(session, { log })
+  session.start()
+  const lost = { ...broker.message('m'), exchange: 'not there' }
+  for (let life = 0; life < 8; life += 1) {
+    await expect(publisher.publish(lost, { wait: true })).rejects.toMatchObject({ code: 'PUBLISH_UNKNOWN' })
+  }
+  await publisher.publish(broker.message('m'), { wait: true })
+  expect(failures).toMatchObject([{ code: 'TOPOLOGY_MISMATCH' }])
+})
+
 test('a message no queue takes is a refusal, and only that one', async () => {
   const publisher = await openPublisher()
   const outcomes = await Promise.allSettled([

@@ -8,7 +8,7 @@ import { createCache, createRedis } from '@sluice/shared/cache'
 import { loadConfig } from '@sluice/shared/config'
 import { findFormat } from '@sluice/shared/formats'
 import { sentrySink } from '@sluice/shared/instrument'
-import { endProcess, orExitWithConfigProblems, runService, type Stopper } from '@sluice/shared/lifecycle'
+import { orExitWithConfigProblems, runService, type Stopper } from '@sluice/shared/lifecycle'
 import { createLogger } from '@sluice/shared/log'
 import { createMetricsServer } from '@sluice/shared/metrics-server'
 import { createSealing } from '@sluice/shared/sealing'
@@ -60,8 +60,9 @@ const start = async (): Promise<readonly Stopper[]> => {
   })
   const cache = createCache({ url: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, log })
   const topology = createTopology(config.SLUICE_NAMESPACE)
-  const session = createSession({ url: config.RABBITMQ_URL, name: 'gateway.publish', log })
-  session.onFailed(endProcess)
+  const session = createSession({ url: config.RABBITMQ_URL, name: 'gateway.publish', log, keepsTrying: true })
+  // Without the broker there is still the outbox: refused or away, it is the same to those who send.
+  session.onFailed((failure) => reporter.captureError(failure))
   const publisher = createPublisher(session, { log, confirmTimeoutMs: CONFIRM_MS, maxWaiting: MAX_WAITING })
   const sources = createSources({ store: createSourceStore(db), cache, log })
   const keyUsage = createKeyUsage({ touch: (used) => touchLastUsed(db.sql, 'api_keys', used), log })

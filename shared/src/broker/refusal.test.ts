@@ -40,6 +40,6 @@ test('a refusal becomes a configuration error that says what to do', () => {
   })
   expect(toConfigError(wrongVirtualHost, where)).toMatchObject({
     code: 'BROKER_REFUSED',
-    message: `${where}: the virtual host does not exist or is not open to this user. Check the virtual host (the path) in RABBITMQ_URL`
+    message: `${where}: the virtual host does not exist, is down, has all the connections it may have, or is not open to this user. Check the virtual host (the path) in RABBITMQ_URL`
   })
 })

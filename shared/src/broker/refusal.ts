@@ -8,7 +8,9 @@ import { ConfigError, toError } from '../errors.ts'
  * | 403 ACCESS_REFUSED | wrong password, or no permission for this object | `BROKER_REFUSED` |
  * | 404 NOT_FOUND | no such queue or exchange | `TOPOLOGY_MISMATCH` |
  * | 406 PRECONDITION_FAILED | it exists with other arguments | `TOPOLOGY_MISMATCH` |
- * | 530 NOT_ALLOWED | no such virtual host, or not for this user | `BROKER_REFUSED` |
+ * | 530 NOT_ALLOWED | no such virtual host, not for this user, or a limit of connections | `BROKER_REFUSED` |
+ *
+ * A virtual host that is down (541) is told from a 530 by nobody: amqplib keeps what the broker said to itself.
  */
 const REFUSALS = new Set([403, 404, 406, 530])
 
@@ -42,7 +44,7 @@ export const toConfigError = (thrown: unknown, where: string): ConfigError => {
 /** What the broker said, without amqplib's frame around it. */
 export const replyTextOf = (error: Error): string => {
   if (replyCodeOf(error) === 530 && !error.message.includes('with message')) {
-    return 'the virtual host does not exist or is not open to this user'
+    return 'the virtual host does not exist, is down, has all the connections it may have, or is not open to this user'
   }
   const [, text] = /with message "(.*)"$/s.exec(error.message) ?? []
   return (text ?? error.message).replace(/^[A-Z_]+ - /, '').replace(/\.$/, '')

@@ -28,7 +28,10 @@ export interface Session {
   readonly state: SessionState
   /** Puts a publisher or consumer on this session's connection, now and after every reconnect. */
   attach: (part: SessionPart) => void
-  /** Hears once when the broker keeps refusing us for a reason only a person can change; the session has given up. */
+  /**
+   * Hears once when the broker keeps refusing us for a reason only a person can change: the session has given up, or
+   * goes on trying if it is one that does.
+   */
   onFailed: (listener: (error: ConfigError) => void) => void
   /** Resolves within about a second, whatever the broker does. */
   close: () => Promise<void>
@@ -39,13 +42,17 @@ export interface SessionOptions {
   /** Shown as the connection's name in the management UI: `<service>.<purpose>`. */
   name: string
   log: Logger
+  /** Does not give up on refusals either: for whoever can do something without the broker. */
+  keepsTrying?: boolean
+  /** How long to wait before connecting again. */
+  waitMs?: (attempt: number, refusals: number) => number
 }
 
 const SETUP_TIMEOUT_MS = 30_000
 const CLOSE_TIMEOUT_MS = 1_000
 /** A connection that lasted this long starts its next recovery from the beginning. */
 const STABLE_MS = 10_000
-/** Refusals in a row before the session gives up; their backoff makes that 7 to 15 seconds. */
+/** Refusals in a row before the session gives up, or says so; their backoff makes that 7 to 15 seconds. */
 const MAX_REFUSALS = 5
 
 /** How a connection ended, and how long it had been up: 0 when it never was. */
@@ -65,7 +72,13 @@ interface Link {
  * A supervised connection. There is one recovery path: whatever dies unexpectedly, a channel or the connection, the
  * whole connection is closed and built again. Nothing connects before `start`.
  */
-export const createSession = ({ url, name, log: parentLog }: SessionOptions): Session => {
+export const createSession = ({
+  url,
+  name,
+  log: parentLog,
+  keepsTrying = false,
+  waitMs = backoffMs
+}: SessionOptions): Session => {
   const log = parentLog.child({ session: name })
   const parts: SessionPart[] = []
   const failedListeners: ((error: ConfigError) => void)[] = []
@@ -84,8 +97,11 @@ export const createSession = ({ url, name, log: parentLog }: SessionOptions): Se
       const refused = isRefusal(cause, upMs > 0)
       if (upMs >= STABLE_MS) attempt = 0
       refusals = refused ? (upMs >= STABLE_MS ? 1 : refusals + 1) : 0
-      if (refusals >= MAX_REFUSALS) return fail(cause)
-      const retryInMs = backoffMs(attempt, refusals)
+      if (refusals === MAX_REFUSALS) {
+        fail(cause)
+        if (!keepsTrying) return
+      }
+      const retryInMs = waitMs(attempt, refusals)
       // An outage is one warning; the failed attempts after it are details.
       const level = upMs > 0 || attempt === 0 || refused ? 'warn' : 'debug'
       log[level]({ err: cause, retryInMs }, 'broker connection lost')
@@ -153,7 +169,7 @@ export const createSession = ({ url, name, log: parentLog }: SessionOptions): Se
 
   const fail = (cause: Error): void => {
     failure = toConfigError(cause, `RabbitMQ at ${withoutSecrets(url)}`)
-    log.error({ err: failure }, 'broker refuses us, giving up')
+    log.error({ err: failure }, `broker refuses us, ${keepsTrying ? 'trying on' : 'giving up'}`)
     for (const listener of failedListeners) listener(failure)
   }
 
