@@ -31,7 +31,7 @@ export const toReadiness = (deps: HealthDeps): Readiness => {
 
 const upOrDown = (isUp: boolean): 'up' | 'down' => (isUp ? 'up' : 'down')
 
-/** `/livez`: restart me when this fails. `/readyz`: send me deliveries when this is 200. */
+/** `/livez`: restart me, or send elsewhere, when this fails. `/readyz`: whether deliveries are accepted, and what is away. */
 export const registerHealth = (app: FastifyInstance, deps: HealthDeps): void => {
   app.get('/livez', { schema: LIVE_SCHEMA }, async (_request, reply) => {
     reply.header('cache-control', 'no-store')
