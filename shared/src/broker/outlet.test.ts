@@ -17,6 +17,7 @@ const outlet = (...returned: OutgoingMessage[]): Outlet => {
     bytes: 0,
     isWritable: true,
     openedAt: 0,
+    deadline: 0,
     isRetiring: false,
     returned: new Map()
   }

@@ -11,6 +11,8 @@ export interface Outlet {
   isWritable: boolean
   /** Of `performance.now()`. */
   openedAt: number
+  /** When nobody waits any more for an answer to what was sent on it, of the same clock. */
+  deadline: number
   /** Another one has taken its place, or is about to: it only waits for its answers. */
   isRetiring: boolean
   /** Returned messages whose confirm, which follows at once, is still to come; by `identityOf`. */
@@ -37,6 +39,7 @@ export const openOutlet = async (
     bytes: 0,
     isWritable: true,
     openedAt: performance.now(),
+    deadline: 0,
     isRetiring: false,
     returned: new Map()
   }

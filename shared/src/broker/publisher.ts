@@ -140,7 +140,7 @@ export const createPublisher = (
     outlet = next
     changed()
     void watch
-      .until(() => old.unanswered === 0, confirmTimeoutMs)
+      .until(() => old.unanswered === 0, old.deadline - performance.now())
       .then(() => old.channel.close())
       .catch(() => undefined) // closed already
   }
@@ -191,6 +191,7 @@ export const createPublisher = (
     outstanding += 1
     at.unanswered += 1
     at.bytes += body.length
+    at.deadline = Math.max(at.deadline, performance.now() + timeoutMs)
     return answer.promise
   }
 
