@@ -1,6 +1,5 @@
 import { deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { findDeliveries } from '@sluice/prisma/tables/deliveries'
 import { findOffer } from '@sluice/prisma/tables/offers'
 import { pauseSource, resumeSource } from '@sluice/prisma/tables/sources'
 import { createTestBroker, type TestBroker } from './support/broker.ts'
@@ -233,7 +232,8 @@ describe('with a worker', () => {
     })
     const [verdict] = beforehand.body['verdicts'] as { change: { units: object } }[]
     expect(offer.content).toMatchObject(verdict?.change.units ?? {})
-    const [delivery] = await findDeliveries(database.db.sql, String(answer['id']))
+    const [delivery] = await database.db.sql.$queryRaw<object[]>`
+      SELECT outcome, record FROM deliveries WHERE message_id = ${`${String(answer['id'])}.0`}`
     expect(delivery).toMatchObject({ outcome: 'created', record: { id: '12345678901234567891' } })
   })
 })

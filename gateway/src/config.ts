@@ -50,10 +50,10 @@ export const GatewayConfigSchema = Type.Object({
       'What the bodies of all requests together may take, in MiB; beyond it the one that arrives slowest is answered 503'
   }),
   GATEWAY_DB_POOL: Type.Integer({
-    minimum: 1,
+    minimum: 4,
     maximum: 50,
-    default: 4,
+    default: 6,
     description:
-      'Connections to Postgres: for sources and keys, deliveries that are asked for, the outbox (two) and its relay (one)'
+      'Connections to Postgres: for sources and keys (one), deliveries that are asked for (two), the outbox (two) and its relay, which keeps one for seconds while RabbitMQ is slow; with fewer than four, one of these waits for another'
   })
 })

@@ -118,6 +118,22 @@ describe('looking for a delivery', () => {
     expect(asked).toHaveLength(1)
   })
 
+  it('asks for no more than two at once, whoever asks', async () => {
+    let asked = 0
+    const answer = Promise.withResolvers<DeliveryRow[]>()
+    const findDelivery = createFindDelivery({
+      findSettled: async () => ((asked += 1), answer.promise),
+      findOutboxed: async () => [],
+      queuedMarks: { find: async () => ({ sourceId: 7, records: 1 }) }
+    })
+    const found = Array.from({ length: 5 }, () => findDelivery(createDeliveryId(), 7))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(asked).toBe(2)
+    answer.resolve([])
+    expect(await Promise.all(found)).toHaveLength(5)
+    expect(asked).toBe(5)
+  })
+
   it.each([
     '',
     'x',

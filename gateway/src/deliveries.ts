@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeliveryRow } from '@sluice/prisma/tables/deliveries'
 import { madeAt } from './delivery-id.ts'
+import { DELIVERY_MS } from './limits.ts'
+import { createPlaces } from './places.ts'
 import type { QueuedMark, QueuedMarks } from './queued-marks.ts'
 
 /** What became of one record, as its vendor is told. */
@@ -32,7 +34,7 @@ export interface DeliveryTraces {
   mark: QueuedMark | undefined
 }
 
-/** What has happened to a delivery of this source; `undefined` when nobody knows of one. */
+/** What has happened to a delivery of this source; `undefined` when nobody knows of one. @throws when it cannot be asked in time */
 export type FindDelivery = (deliveryId: string, sourceId: number) => Promise<DeliveryStatus | undefined>
 
 export interface DeliveriesDeps {
@@ -47,6 +49,8 @@ export interface DeliveriesDeps {
 const MARK_AFTER_MS = 100
 /** Only of a delivery so young may the mark be on its way. */
 const YOUNG_MS = 2_000
+/** Each takes a connection to Postgres: questions, however many, leave those of the outbox alone. */
+const LOOKS_AT_ONCE = 2
 
 export const createFindDelivery = ({
   findSettled,
@@ -54,7 +58,9 @@ export const createFindDelivery = ({
   queuedMarks,
   now = Date.now
 }: DeliveriesDeps): FindDelivery => {
-  const look = async (deliveryId: string, sourceId: number): Promise<DeliveryStatus | undefined> => {
+  const inPlace = createPlaces(LOOKS_AT_ONCE, DELIVERY_MS)
+
+  const look: FindDelivery = async (deliveryId, sourceId) => {
     // The mark first and the books last: a record that moves on meanwhile is seen where it arrives.
     const mark = await queuedMarks.find(deliveryId)
     const outboxed = await findOutboxed(sourceId, deliveryId)
@@ -68,10 +74,10 @@ export const createFindDelivery = ({
 
   return async (deliveryId, sourceId) => {
     if (!DELIVERY_ID.test(deliveryId)) return undefined
-    const found = await look(deliveryId, sourceId)
+    const found = await inPlace(() => look(deliveryId, sourceId))
     if (found !== undefined || now() - madeAt(deliveryId) > YOUNG_MS) return found
     await sleep(MARK_AFTER_MS)
-    return await look(deliveryId, sourceId)
+    return await inPlace(() => look(deliveryId, sourceId))
   }
 }
 
