@@ -7,8 +7,9 @@ import {
   type FastifyRequest
 } from 'fastify'
 import type { Logger } from '@sluice/shared/log'
+import { createSampler } from '@sluice/shared/sampler'
 import type { Reporter } from '@sluice/shared/sentry'
-import { createAccessLog } from './access-log.ts'
+import { createAccessLog, REFUSAL_LINES } from './access-log.ts'
 import { createAdmit, type AdmitDeps } from './admit.ts'
 import { toTellable } from './bug.ts'
 import { readBodies } from './body-reader.ts'
@@ -114,7 +115,7 @@ export const buildApp = async ({
     },
     // While closing, what arrives on an open connection is still served (`close-connections.ts`).
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => void answerClientError({ log, inHand }, error, socket),
+    clientErrorHandler: (error, socket) => void answerClientError({ log, sample, inHand }, error, socket),
     frameworkErrors: (error, request, reply) => {
       begin(request, reply) // no hook has run: there is no route
       void answerError(error, request, reply)
@@ -122,12 +123,13 @@ export const buildApp = async ({
   })
 
   const inHand = createInHand(app.server)
+  const sample = createSampler(REFUSAL_LINES)
   // What else a sender expects is its own affair; Node would refuse it, and say nothing.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
 
   app.server.on('connect', ({ socket }) => {
     socket.on('error', () => undefined) // nobody else listens: Node has let go of it
-    void answerClientError({ log, inHand }, { code: 'CONNECT' }, socket)
+    void answerClientError({ log, sample, inHand }, { code: 'CONNECT' }, socket)
   })
 
   // Schemas are documentation here. Fastify's validator coerces and strips, and a body is never silently changed.
@@ -140,7 +142,7 @@ export const buildApp = async ({
     begin(request, reply)
     done()
   })
-  const logRequest = createAccessLog({ log })
+  const logRequest = createAccessLog({ log, sample })
   app.addHook('onResponse', (request, reply, done) => {
     logRequest(request, reply)
     const { source, outcome, refusal } = request.facts

@@ -11,7 +11,11 @@ const log = createLogger({ service: 'test', level: 'silent' })
 it('a sender too slow for its headers is answered, and cut even if it never hangs up', async () => {
   const server = createServer({ headersTimeout: 100, requestTimeout: 100, connectionsCheckingInterval: 50 })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    void answerClientError({ log, inHand: createInHand(server), lingerMs: 50 }, error, socket as Socket)
+    void answerClientError(
+      { log, sample: () => 0, inHand: createInHand(server), lingerMs: 50 },
+      error,
+      socket as Socket
+    )
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -43,7 +47,7 @@ it('a broken request behind sound ones is answered after them, and once', async 
     void broken.promise.then(() => response.end('done'))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    void answerClientError({ log, inHand }, error, socket as Socket)
+    void answerClientError({ log, sample: () => 0, inHand }, error, socket as Socket)
     broken.resolve()
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
@@ -65,7 +69,7 @@ it('a request that breaks off in its body is answered, though it was begun', asy
   const inHand = createInHand(server)
   server.on('request', (request) => request.resume())
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    void answerClientError({ log, inHand }, error, socket as Socket)
+    void answerClientError({ log, sample: () => 0, inHand }, error, socket as Socket)
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from '@sluice/shared/log'
+import type { Sampler } from '@sluice/shared/sampler'
 import { Refusal } from './errors.ts'
 import { createDeliveryId } from './delivery-id.ts'
 import type { InHand } from './in-hand.ts'
@@ -11,6 +12,8 @@ const LINGER_MS = 1_000
 
 export interface ClientErrorDeps {
   log: Logger
+  /** Whether a refusal has a line. */
+  sample: Sampler
   inHand: InHand
   lingerMs?: number
 }
@@ -20,7 +23,7 @@ export interface ClientErrorDeps {
  * to the requests that came whole before it. Never throws.
  */
 export const answerClientError = async (
-  { log, inHand, lingerMs = LINGER_MS }: ClientErrorDeps,
+  { log, sample, inHand, lingerMs = LINGER_MS }: ClientErrorDeps,
   error: { code?: string | undefined },
   socket: Socket
 ): Promise<void> => {
@@ -33,16 +36,20 @@ export const answerClientError = async (
   }
   const refusal = (CLIENT_ERRORS[error.code ?? ''] ?? notHttp)()
   const requestId = createDeliveryId()
-  log.info(
-    {
-      requestId,
-      status: refusal.status,
-      code: refusal.code,
-      cause: error.code,
-      address: socket.remoteAddress
-    },
-    'request refused'
-  )
+  const alike = sample(refusal.code)
+  if (alike !== undefined) {
+    log.info(
+      {
+        requestId,
+        status: refusal.status,
+        code: refusal.code,
+        cause: error.code,
+        ...(alike > 0 ? { alike } : {}),
+        address: socket.remoteAddress
+      },
+      'request refused'
+    )
+  }
   const body = JSON.stringify(toProblem(refusal, requestId))
   const headers = {
     ...problemHeaders(refusal),

@@ -10,13 +10,13 @@ import {
   type RecordError
 } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
+import { createSampler } from '@sluice/shared/sampler'
 import type { Reporter } from '@sluice/shared/sentry'
 import type { Db } from '@sluice/prisma/client'
 import type { Result } from './apply.ts'
 import { climb, decide, type Climb } from './decide.ts'
 import { toLedger, writeLedger, type Entry } from './ledger.ts'
 import type { Retries } from './retries.ts'
-import { createSampler } from './sampler.ts'
 import type { SourceSettings } from './sources.ts'
 import type { Held, WorkOptions } from './work.ts'
 
@@ -52,7 +52,7 @@ export interface SettlerDeps {
 const LOG_EVERY_MS = 10_000
 
 export const createSettler = ({ lane, db, retries, reporter, log }: SettlerDeps): Settler => {
-  const sampled = createSampler(LOG_EVERY_MS)
+  const sampled = createSampler({ everyMs: LOG_EVERY_MS })
 
   const reject = (envelope: Envelope, problem: RecordError | DataError, record: unknown): void => {
     const { code, path, message } = problem

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createLru } from './lru.ts'
 import { createGeneration } from './generation.ts'
-import { createSampler } from './sampler.ts'
 
 describe('the memory of places', () => {
   it('keeps what was used last', () => {
@@ -24,15 +23,5 @@ describe('a generation', () => {
     expect([await generation.current(), await generation.current()]).toEqual(['1', '1'])
     generation.forget()
     expect(await generation.current()).toBe('2')
-  })
-})
-
-describe('a sampler', () => {
-  it('lets one line a key through in its time, and tells the next how many it swallowed', () => {
-    let now = 0
-    const sample = createSampler(1_000, () => now)
-    expect([sample('a'), sample('a'), sample('a'), sample('b')]).toEqual([0, undefined, undefined, 0])
-    now = 1_000
-    expect([sample('a'), sample('a')]).toEqual([2, undefined])
   })
 })
