@@ -89,6 +89,7 @@ describe('a body of any kind', () => {
     ['application/json', '[{"d":{"id":1}},{"other":{"id":2}}]', ['d']],
     ['application/json', '{"d":{"id":1}}', ['d', 'e']],
     ['application/json', '{}', ['__proto__']],
+    ['application/json', '[[{"id":"1"}]]', ['0']],
     ['application/json', '{"d":[]}', ['d']],
     ['application/x-ndjson', '{"d":{"id":1}}\n{"x":1}', ['d']],
     ['application/x-ndjson', '\n\n', undefined],

@@ -14,7 +14,12 @@ const itemsOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [
 
 /** A wrapper without its records is no empty list: what it holds instead would be lost behind a 202. */
 const memberOf = (wrapper: unknown, step: string, soFar: readonly string[]): unknown => {
-  if (typeof wrapper === 'object' && wrapper !== null && Object.hasOwn(wrapper, step)) {
+  if (
+    typeof wrapper === 'object' &&
+    wrapper !== null &&
+    !Array.isArray(wrapper) &&
+    Object.hasOwn(wrapper, step)
+  ) {
     return (wrapper as Record<string, unknown>)[step]
   }
   throw noRecordsAt(soFar)
