@@ -35,14 +35,7 @@ export interface SourceStore {
   load: (slug: string) => Promise<Source | undefined>
   /** A token that moves when any source, key or secret changes. */
   version: () => Promise<string>
-  /**
-   * Asks what `load` asks, of nobody. A statement's first time costs Prisma 50–150 ms of compiling, several times that
-   * on a busy machine: more than a request has for its lookup.
-   */
-  warmUp: () => Promise<void>
 }
-
-const NOBODY = { slug: '-', id: 0 }
 
 export const createSourceStore = ({ sql }: Pick<Db, 'sql'>): SourceStore => ({
   load: async (slug) => {
@@ -72,14 +65,13 @@ export const createSourceStore = ({ sql }: Pick<Db, 'sql'>): SourceStore => ({
       )
     }
   },
-  version: () => sourcesVersion(sql),
-  warmUp: async () => {
-    await findSource(sql, NOBODY.slug)
-    await keysOfSource(sql, NOBODY.id)
-  }
+  version: () => sourcesVersion(sql)
 })
 
-/** Runs every statement of a look-up once, so that the first sender does not wait for it. Best effort. */
+/**
+ * Runs every statement of a look-up once, of nobody, so that the first sender does not wait for it. A statement's first time
+ * costs Prisma 50–150 ms of compiling, several times that on a busy machine: more than a request has. Best effort.
+ */
 export const prepareSourceStore = async ({ sql }: Pick<Db, 'sql'>): Promise<void> => {
   await Promise.allSettled([findSource(sql, ''), keysOfSource(sql, 0), secretsOfSource(sql, 0)])
 }

@@ -60,8 +60,7 @@ const createWorld = () => {
           world.loads.push(slug)
           return world.slow.then(() => answer(() => world.rows.get(slug)))
         },
-        version: () => answer(() => world.version),
-        warmUp: () => answer(() => undefined)
+        version: () => answer(() => world.version)
       },
       cache: {
         get: async <T>(key: string) => structuredClone(world.redis.get(key)) as T | undefined,

@@ -157,8 +157,6 @@ export const createSources = ({ store, cache, log, now = Date.now, pollMs }: Sou
     start: async () => {
       await cache.subscribe(SOURCES_CHANNEL, () => void watch.look())
       await watch.start()
-      // Best effort: without Postgres the gateway starts all the same, on what another has left in Redis.
-      if (watch.isUp) await store.warmUp().catch(() => undefined)
     },
     close: watch.close
   }
