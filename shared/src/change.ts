@@ -11,6 +11,9 @@ export type Change =
   | { kind: 'patch'; units: Omit<OfferContent, 'presence'>; clear: readonly UnitName[] }
   | { kind: 'withdraw'; reason?: string }
 
+/** The reason of an offer that a feed lists no more: ours alone, no record withdraws for it (`toSoundChange`). */
+export const VANISHED = 'vanished'
+
 export type ChangeKind = Change['kind']
 
 /** What became of one message. The same words in logs, metrics, columns and answers. */

@@ -151,10 +151,11 @@ const patch = fc.oneof(
   words.map((de): Said => ({ texts: { de: { title: de }, en: null } })),
   fc.constantFrom<Said>({ floor: null }, { floor: { number: 7 } }, { status: 'pending' })
 )
+const reason = fc.constantFrom({}, { reason: 'sold' }, { reason: 'let' }, { reason: 'vanished' })
 const ofCrm = fc.oneof(
   { weight: 4, arbitrary: upsert },
   { weight: 5, arbitrary: patch.map((fields): Said => ({ change: 'patch', ...fields })) },
-  { weight: 1, arbitrary: fc.constantFrom<Said>({ change: 'withdraw', reason: 'sold' }) },
+  { weight: 1, arbitrary: reason.map((why): Said => ({ change: 'withdraw', ...why })) },
   { weight: 1, arbitrary: fc.constant<Said>({ ...whole, price: { amount: 'cheap' } }) }
 )
 const ofFeed = fc.oneof(

@@ -35,8 +35,8 @@ const patch = (stamp: string, units: OfferContent, clear: UnitName[] = []): Fact
   source: 'hook',
   covers: []
 })
-const withdraw = (stamp: string): Fact => ({
-  change: { kind: 'withdraw', reason: 'sold' },
+const withdraw = (stamp: string, change: Fact['change'] = { kind: 'withdraw', reason: 'sold' }): Fact => ({
+  change,
   stamp,
   source: 'hook',
   covers: []
@@ -172,6 +172,18 @@ describe('merge', () => {
     })
   })
 
+  it('nor what somebody has withdrawn without a reason, in whatever order it comes', () => {
+    const vanish: Fact = { ...withdraw('3', { kind: 'vanish' }), source: 'feed' }
+    const back: Fact = { ...upsert('1'), listedStamp: '4' }
+    for (const facts of [
+      [withdraw('2', { kind: 'withdraw' }), vanish, back],
+      [vanish, withdraw('2', { kind: 'withdraw' }), back],
+      [back, vanish, withdraw('2', { kind: 'withdraw' })]
+    ]) {
+      expect(fold([upsert('1'), ...facts])?.content.presence).toEqual({ state: 'withdrawn' })
+    }
+  })
+
   it('keeps most stamps in one base', () => {
     const next = fold([upsert('5'), patch('6', { listPrice: price('1') })])
     expect(next).toMatchObject({ baseStamp: '5', unitStamps: { listPrice: '6' } })
@@ -204,11 +216,11 @@ const patched = fc
     covers: [],
     source: 'hook'
   }))
-const withdrawn = fc.constant({
-  change: { kind: 'withdraw' as const, reason: 'sold' },
+const withdrawn = fc.constantFrom({}, { reason: 'sold' }, { reason: 'let' }).map((why) => ({
+  change: { kind: 'withdraw' as const, ...why },
   covers: [],
   source: 'hook'
-})
+}))
 const vanished = fc.constant({ change: { kind: 'vanish' as const }, covers: [], source: 'feed' })
 const times = fc.record({
   factAt: fc.integer({ min: 1, max: 6 }),

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Change, Outcome } from '@sluice/shared/change'
+import { VANISHED, type Change, type Outcome } from '@sluice/shared/change'
 import {
   familyOf,
   isTextUnit,
@@ -64,7 +64,8 @@ export const merge = (current: OfferState | undefined, fact: Fact): Merged => {
   if (settled.moved === 0) return { outcome: settled.repeated > 0 ? 'unchanged' : 'stale' }
 
   const before = current?.content ?? {}
-  if (isGone(draft)) draft.content.presence = { state: 'withdrawn', reason: VANISHED }
+  if (isGone(draft) && draft.content.presence?.state !== 'withdrawn')
+    draft.content.presence = { state: 'withdrawn', reason: VANISHED }
   const diff = diffOf(before, draft.content)
   const isChanged = Object.keys(diff).length > 0
   const state = stateOf(draft.content)
@@ -100,9 +101,6 @@ interface Draft {
   listing: { stamp: Stamp; isGone: boolean }
 }
 
-/** Why an offer is withdrawn that a feed lists no more. (A sender's own word of that name is taken for ours.) */
-const VANISHED = 'vanished'
-
 const draftOf = (current: OfferState | undefined): Draft => {
   const stamps = new Map<UnitFamily | UnitName, Stamp>()
   for (const family of UNIT_FAMILIES) stamps.set(family, current?.baseStamp ?? NEVER)
@@ -110,15 +108,14 @@ const draftOf = (current: OfferState | undefined): Draft => {
   for (const [unit, stamp] of Object.entries(unitStamps)) stamps.set(unit as UnitName, stamp)
   const listing = { stamp: gone ?? listed ?? NEVER, isGone: gone !== undefined }
   const draft = { content: { ...current?.content }, stamps, listing }
-  if (isGone(draft, VANISHED)) setUnit(draft.content, 'presence', saidOf(stamps))
+  if (isGone(draft) && draft.content.presence?.reason === VANISHED)
+    setUnit(draft.content, 'presence', saidOf(stamps))
   return draft
 }
 
-/** Whether the offer is withdrawn because a feed lists it no more: nothing newer was said, and nobody withdrew it. */
-const isGone = ({ content, stamps, listing }: Draft, reason?: string): boolean =>
-  listing.isGone &&
-  isNewer(listing.stamp, presenceStampOf(stamps)) &&
-  (content.presence?.state !== 'withdrawn' || content.presence.reason === reason)
+/** Whether a feed lists the offer no more, and nothing newer was said: it is withdrawn, if nobody did so before. */
+const isGone = ({ stamps, listing }: Draft): boolean =>
+  listing.isGone && isNewer(listing.stamp, presenceStampOf(stamps))
 
 const presenceStampOf = (stamps: Draft['stamps']): Stamp => stamps.get('presence') ?? NEVER
 

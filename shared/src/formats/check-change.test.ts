@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Change } from '../change.ts'
 import { RecordError } from '../errors.ts'
 import type { OfferContent } from '../offer.ts'
-import { checkChange } from './check-change.ts'
+import { checkChange, toSoundChange } from './check-change.ts'
+import { sluice } from './sluice/format.ts'
 
 const patch = (clear: string[]): Change => ({ kind: 'patch', units: {}, clear }) as Change
 
@@ -36,5 +37,12 @@ describe('a change, whatever format it comes from', () => {
       expect.objectContaining({ code: 'RECORD_INCOMPLETE', path: '/listPrice' })
     )
     expect(() => checkChange({ kind: 'upsert', units }, ['transaction'])).not.toThrow()
+  })
+
+  it('that withdraws for the reason that is ours withdraws without one', () => {
+    const mean = (reason: string): Change =>
+      toSoundChange(sluice, { id: '1', change: 'withdraw', reason }, { timeZone: 'UTC' })
+    expect(mean('vanished')).toEqual({ kind: 'withdraw' })
+    expect(mean('Vanished')).toEqual({ kind: 'withdraw', reason: 'Vanished' })
   })
 })

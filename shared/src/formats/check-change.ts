@@ -1,4 +1,4 @@
-import type { Change } from '../change.ts'
+import { VANISHED, type Change } from '../change.ts'
 import { RecordError } from '../errors.ts'
 import { isTextUnit, REQUIRED_UNITS, UnitSchemas, type OfferContent, type UnitFamily } from '../offer.ts'
 import { checkUnits } from './check-units.ts'
@@ -12,7 +12,9 @@ import type { Format, MappingContext } from './format.ts'
 export const toSoundChange = (format: Format, record: unknown, context: MappingContext): Change => {
   const change = format.toChange(record, context)
   checkChange(change, format.covers)
-  return change.kind === 'withdraw' ? change : { ...change, units: asJson(change.units) }
+  if (change.kind !== 'withdraw') return { ...change, units: asJson(change.units) }
+  // A reason that only we may give is too little to refuse a withdrawal for.
+  return change.reason === VANISHED ? { kind: 'withdraw' } : change
 }
 
 /**
