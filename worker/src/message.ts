@@ -1,6 +1,6 @@
 import { listedStampOf, recordOf, stampOf, type Envelope } from '@sluice/shared/envelope'
 import { EnvelopeError, RecordError } from '@sluice/shared/errors'
-import { findFormat, toSoundChange } from '@sluice/shared/formats'
+import { findFormat, toSoundChange, type Format } from '@sluice/shared/formats'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { Fact } from './merge.ts'
 import type { SourceSettings } from './sources.ts'
@@ -18,6 +18,7 @@ export interface Message {
 /**
  * Gives an envelope its meaning. Pure.
  * @throws EnvelopeError when it cannot be read, or belongs to a source or format we do not have → dead letter.
+ *   `FORMAT_NEWER` when only a later release can read the record → the ladder, until a worker of that release takes it.
  *   Whatever else it throws is a bug of the format.
  */
 export const toMessage = (envelope: Envelope, source: SourceSettings | undefined): Message => {
@@ -41,6 +42,7 @@ export const toMessage = (envelope: Envelope, source: SourceSettings | undefined
   if (envelope.type === 'vanished') {
     return { envelope, stamp, source, meaning: { fact: fact({ kind: 'vanish' }) } }
   }
+  if (envelope.formatVersion > format.formatVersion) throw tooNew(envelope, format)
   const record = recordOf(envelope)
   const known = { envelope, stamp, source, record }
   try {
@@ -53,3 +55,12 @@ export const toMessage = (envelope: Envelope, source: SourceSettings | undefined
 
 const invalid = (what: string): EnvelopeError =>
   new EnvelopeError('ENVELOPE_INVALID', `Cannot apply the envelope: ${what}`)
+
+/** Under our mapping it would pass for applied under the new one, and nobody would ever look at it again. */
+const tooNew = ({ format, formatVersion }: Envelope, known: Format): Error =>
+  Object.assign(
+    new Error(
+      `The record is of version ${formatVersion} of format "${format}" and this worker knows ${known.formatVersion}: finish the deployment of the workers`
+    ),
+    { name: 'NewerFormatError', code: 'FORMAT_NEWER' }
+  )
