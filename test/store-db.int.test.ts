@@ -178,10 +178,48 @@ describe('Postgres is away', () => {
     await small.close()
   })
 
+  it('when statements that are short enough take too long together', async () => {
+    const small = createDb({
+      url: database.url,
+      poolSize: 1,
+      applicationName: 'test',
+      statementTimeoutMs: 200
+    })
+    const long = small.transaction(async (tx) => {
+      for (let n = 0; n < 8; n++) await raw(tx, 'SELECT 1 FROM pg_sleep(0.1)')
+    })
+    await expect(long).rejects.toMatchObject({ constructor: ExhaustedError, code: 'DB_EXHAUSTED' })
+    await small.close()
+  })
+
   it('when it answers and takes no writes', async () => {
     const standby = open(`${database.url}?options=-c%20default_transaction_read_only%3Don`)
     await expect(standby.ping()).rejects.toMatchObject(unavailable)
     await standby.close()
+  })
+
+  it('when it answers and its disk is full; not when we may make no table', async () => {
+    const refuseWith = async (state: string): Promise<void> => {
+      const raise = `BEGIN RAISE 'could not extend file' USING ERRCODE = '${state}'; END`
+      await raw(db.sql, 'DROP EVENT TRIGGER IF EXISTS refusal')
+      await raw(
+        db.sql,
+        `CREATE OR REPLACE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS '${raise.replaceAll("'", "''")}'`
+      )
+      await raw(
+        db.sql,
+        `CREATE EVENT TRIGGER refusal ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS') EXECUTE FUNCTION refuse()`
+      )
+    }
+    try {
+      await refuseWith('53100')
+      await expect(db.ping()).rejects.toMatchObject(unavailable)
+      await refuseWith('42501')
+      await expect(db.ping()).resolves.toBeUndefined()
+    } finally {
+      await raw(db.sql, 'DROP EVENT TRIGGER refusal')
+    }
+    await expect(db.ping()).resolves.toBeUndefined()
   })
 
   it('when the network swallows every packet: an answer comes all the same', async () => {

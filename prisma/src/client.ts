@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import { DependencyError } from '@sluice/shared/errors'
 import pg from 'pg'
-import { toStoreError } from './errors.ts'
+import { sqlStateOf, toStoreError } from './errors.ts'
 import { PrismaClient, type Prisma } from './generated/client.ts'
 import { traceComment } from './trace.ts'
 
@@ -111,6 +111,7 @@ export const createDb = ({
       if (answer.isReadOnly) {
         throw new DependencyError('postgres', 'DB_UNAVAILABLE', 'Postgres takes no writes: it is a standby')
       }
+      await write(sql)
     },
     close: async () => {
       closed = true // Prisma would connect again for a late statement, and nobody would close that
@@ -118,6 +119,18 @@ export const createDb = ({
     }
   }
 }
+
+/** A server whose disk is full answers whoever only reads: room for a few blocks is asked for, and returned at once. */
+const write = async (sql: Sql): Promise<void> => {
+  try {
+    await sql.$executeRaw`
+      CREATE TEMPORARY TABLE sluice_ping ON COMMIT DROP AS SELECT repeat('x', 1000) FROM generate_series(1, 100)`
+  } catch (thrown) {
+    if (sqlStateOf(thrown) !== PERMISSION_DENIED) throw thrown
+  }
+}
+
+const PERMISSION_DENIED = '42501'
 
 /** As pg says it of a pool, so that it is read as: not available. */
 const CLOSED = 'Cannot use a pool after calling end'

@@ -83,6 +83,9 @@ const NODE_CODES: ReadonlySet<string> = new Set([
 const DRIVER_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/
 
+/** Of P2028: statements that were each short enough took too long together. */
+const EXPIRED = /on an expired transaction/
+
 /**
  * What a thrown value of Prisma or pg means to us, with the original as `cause`: DependencyError `DB_UNAVAILABLE` or
  * `DB_NOT_MIGRATED` (hold and probe), ExhaustedError `DB_EXHAUSTED` (the same, but one statement may be to blame), ConflictError `DB_CONFLICT` (again at once), DataError `DB_DATA` (bisect).
@@ -154,6 +157,7 @@ const verdictOf = (links: readonly Link[]): Verdict | undefined => {
   if (links.some(({ kind }) => DRIVER_KINDS.has(kind))) return 'unavailable'
   if (links.some(({ message }) => typeof message === 'string' && DRIVER_MESSAGES.test(message)))
     return 'unavailable'
+  if (links.some(({ code, message }) => code === 'P2028' && EXPIRED.test(String(message)))) return 'exhausted'
   return codes.map((code) => PRISMA_CODES[code]).find(Boolean)
 }
 

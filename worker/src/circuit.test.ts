@@ -97,6 +97,22 @@ describe('the circuit', () => {
     circuit.stop()
   })
 
+  it('gives back once in an outage in which probes are answered and nothing else', async () => {
+    const { circuit, events, pauses, holdables, holdable, comeBack } = start(20)
+    const isOver = (): boolean => pauses.length >= 2_000 && events.includes('feed give back')
+    holdables.push(
+      holdable('feed', () => {
+        if (!isOver()) circuit.trip(new Error('disk full'))
+      })
+    )
+    comeBack()
+    circuit.trip(new Error('disk full'))
+    await until(() => !circuit.isOpen && isOver())
+    expect(events.filter((event) => event === 'feed give back')).toHaveLength(1)
+    expect(events.indexOf('feed give back')).toBeGreaterThan(events.indexOf('feed release'))
+    circuit.stop()
+  })
+
   it('waits longer from probe to probe, at most five seconds, never in step', () => {
     expect(probeDelayMs(0, () => 0)).toBe(100)
     expect(probeDelayMs(0, () => 1)).toBe(200)

@@ -62,9 +62,18 @@ export const createCircuit = ({
   let isRecovering = false
   let closedAt = -Infinity
   let relapses = 0
+  // Of the outage, its relapses included: in between nothing that was held has been settled.
+  let openedAt = 0
+  let isGivenBack = false
 
-  const untilItAnswers = async (openedAt: number): Promise<void> => {
-    let isGivenBack = false
+  const giveBackInTime = async (): Promise<void> => {
+    if (isGivenBack || performance.now() - openedAt < maxHoldMs) return
+    isGivenBack = true
+    log.warn({ maxHoldMs }, 'held long enough, giving deliveries back')
+    for (const holdable of holdables()) await holdable.giveBack()
+  }
+
+  const untilItAnswers = async (): Promise<void> => {
     for (let attempt = relapses; !signal.aborted; attempt++) {
       await pause(probeDelayMs(attempt), signal)
       if (signal.aborted) return
@@ -73,24 +82,27 @@ export const createCircuit = ({
       } catch (thrown) {
         log.debug({ err: toError(thrown), attempt }, 'still away')
       }
-      if (!isGivenBack && performance.now() - openedAt >= maxHoldMs) {
-        isGivenBack = true
-        log.warn({ maxHoldMs }, 'held long enough, giving deliveries back')
-        for (const holdable of holdables()) await holdable.giveBack()
-      }
+      await giveBackInTime()
     }
   }
 
   const recover = async (): Promise<void> => {
     isRecovering = true
     while (isOpen && !signal.aborted) {
-      const openedAt = performance.now()
-      relapses = openedAt - closedAt < STEADY_MS ? relapses + 1 : 0
-      await untilItAnswers(openedAt)
+      const now = performance.now()
+      if (now - closedAt < STEADY_MS) {
+        relapses += 1
+        await giveBackInTime()
+      } else {
+        relapses = 0
+        openedAt = now
+        isGivenBack = false
+      }
+      await untilItAnswers()
       if (signal.aborted) return
       isOpen = false
       closedAt = performance.now()
-      log.info({ awayMs: Math.round(performance.now() - openedAt) }, 'dependency is back, going on')
+      log.info({ awayMs: Math.round(closedAt - openedAt) }, 'dependency is back, going on')
       for (const holdable of holdables()) {
         if (isOpen) break // away again before everything went on
         await holdable.release()
