@@ -8,6 +8,7 @@ import { createReporter, type ReportSink } from '@sluice/shared/sentry'
 import { createTopology } from '@sluice/shared/topology'
 import { createDb, type Db } from '@sluice/prisma/client'
 import { findRun } from '@sluice/prisma/tables/feed-runs'
+import { closeOvertaken } from '@sluice/prisma/tables/rejections'
 import type { SchedulerConfig } from './config.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { purgeExpired } from './retention.ts'
@@ -94,7 +95,8 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
   const upkeep = startUpkeep({
     chores: {
       retention: (signal) => purgeExpired({ db, log }, signal),
-      'unknown offers': () => reportUnknownOffers({ db, reporter })
+      'unknown offers': () => reportUnknownOffers({ db, reporter }),
+      'overtaken rejections': async () => void (await closeOvertaken(db.sql))
     },
     log,
     reporter

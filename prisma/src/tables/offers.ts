@@ -48,7 +48,7 @@ export const readOffers = async (sql: Sql, keys: readonly OfferKey[]): Promise<S
 /**
  * Compare-and-set: each row is written only if the stored version is still the one that was read (`rowVersion`, 0 for
  * none), and its version moves by one. Returns the keys that were written; the others lost the race: read and merge
- * them again. A key may be given once. Rows are locked in key order, so concurrent batches cannot deadlock.
+ * them again. A key may be given once. Rows are locked in key order, so two of these statements cannot deadlock.
  */
 export const writeOffers = async (sql: Sql, rows: readonly StoredOffer[]): Promise<OfferKey[]> => {
   if (rows.length === 0) return []

@@ -2,6 +2,7 @@ import type { Stamp } from '@sluice/shared/stamp'
 import type { Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
 import { isId, LIST_LIMIT, present, toForgivingRows, toRows, type Id, type Nullable } from '../rows.ts'
+import { OFFER_UNKNOWN } from './unknown-offers.ts'
 
 /** A readable record that can never be applied as it stands. */
 export interface NewRejection {
@@ -31,9 +32,12 @@ export interface RejectionRow extends NewRejection {
 /**
  * One row a source and external id; a newer or equal stamp moves it and opens it again. A rejection that arrives after
  * something newer from its source has been applied, or after all of the offer was said anew, is history and opens nothing.
+ * In a transaction it waits for whoever is writing the offer, so that one of the two sees the other; what neither saw,
+ * because the offer was new, `closeOvertaken` finds.
  */
 export const openRejections = async (sql: Sql, rows: readonly NewRejection[]): Promise<void> => {
   if (rows.length === 0) return
+  await lockOffers(sql, rows)
   await sql.$executeRaw`
     INSERT INTO rejections AS t (
       source_id, external_id, code, path, message, stamp, message_id, run_id, record
@@ -44,20 +48,7 @@ export const openRejections = async (sql: Sql, rows: readonly NewRejection[]): P
       "sourceId" int, "externalId" text, code text, path text, message text, stamp text, "messageId" text,
       "runId" bigint, record jsonb
     )
-    WHERE NOT EXISTS (
-      SELECT FROM feed_records f
-      WHERE f.source_id = r."sourceId" AND f.external_id = r."externalId" AND f.stamp > r.stamp
-        AND f.outcome NOT IN ('rejected', 'retried', 'dead')
-    ) AND NOT EXISTS (
-      SELECT FROM sources s JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = r."externalId"
-      WHERE s.id = r."sourceId" AND (
-        (o.source_stamps ->> s.slug) COLLATE "C" > r.stamp
-        -- Had it been sound, it would have been stale: everything the offer says is newer.
-        OR o.base_stamp > r.stamp AND NOT EXISTS (
-          SELECT FROM jsonb_each_text(o.unit_stamps) AS unit(name, stamp) WHERE unit.stamp COLLATE "C" <= r.stamp
-        )
-      )
-    )
+    WHERE NOT ${isOvertaken('r."sourceId"', 'r."externalId"', 'r.stamp')}
     ORDER BY "sourceId", "externalId" COLLATE "C", stamp COLLATE "C" DESC
     ON CONFLICT (source_id, external_id) DO UPDATE SET
       code = EXCLUDED.code,
@@ -72,6 +63,40 @@ export const openRejections = async (sql: Sql, rows: readonly NewRejection[]): P
       closed_at = NULL
     WHERE EXCLUDED.stamp >= t.stamp`
 }
+
+/** A statement of its own: the next one sees what those had written for whom it waited. */
+const lockOffers = async (sql: Sql, rows: readonly NewRejection[]): Promise<void> => {
+  const keys = rows.map(({ sourceId, externalId }) => ({ sourceId, externalId }))
+  await sql.$queryRaw`
+    WITH keys AS (
+      SELECT DISTINCT s.vendor_id, r."externalId" COLLATE "C" AS external_id
+      FROM jsonb_to_recordset(${toForgivingRows(keys)}::jsonb) AS r("sourceId" int, "externalId" text)
+      JOIN sources s ON s.id = r."sourceId"
+      ORDER BY 1, 2
+    )
+    SELECT locked.row_version FROM keys, LATERAL (
+      SELECT o.row_version FROM offers o
+      WHERE o.vendor_id = keys.vendor_id AND o.external_id = keys.external_id
+      FOR SHARE
+    ) AS locked`
+}
+
+/** Whether something newer than a rejection was applied, as far as rows that are kept by key can tell. */
+const isOvertaken = (sourceId: string, externalId: string, stamp: string): Prisma.Sql =>
+  Prisma.raw(`(EXISTS (
+      SELECT FROM feed_records f
+      WHERE f.source_id = ${sourceId} AND f.external_id = ${externalId} AND f.stamp > ${stamp}
+        AND f.outcome NOT IN ('rejected', 'retried', 'dead')
+    ) OR EXISTS (
+      SELECT FROM sources s JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = ${externalId}
+      WHERE s.id = ${sourceId} AND (
+        (o.source_stamps ->> s.slug) COLLATE "C" > ${stamp}
+        -- Had it been sound, it would have been stale: everything the offer says is newer.
+        OR o.base_stamp > ${stamp} AND NOT EXISTS (
+          SELECT FROM jsonb_each_text(o.unit_stamps) AS unit(name, stamp) WHERE unit.stamp COLLATE "C" <= ${stamp}
+        )
+      )
+    ))`)
 
 /** The source has since said something that applies; an older success closes nothing. */
 export const closeRejections = async (
@@ -98,6 +123,27 @@ export const closeRejections = async (
     UPDATE rejections t SET closed_at = now(), stamp = (SELECT stamp FROM locked WHERE locked.id = t.id)
     WHERE t.id = ANY (ARRAY(SELECT id FROM locked))`
 }
+
+/**
+ * Closes what stayed open though something newer was applied: the first record of an offer beside it, or before it a
+ * patch that changed nothing and left its trace in `deliveries` alone. There it is looked for among those of the last
+ * three hours: a look an hour, and the time of the ladder. Returns how many.
+ */
+export const closeOvertaken = (sql: Sql): Promise<number> =>
+  sql.$executeRaw`
+    WITH delivered AS (
+      SELECT source_id, external_id, max(stamp) AS stamp FROM deliveries
+      WHERE settled_at > now() - interval '3 hours' AND outcome NOT IN ('rejected', 'retried', 'dead')
+      GROUP BY source_id, external_id
+    ), overtaken AS (
+      SELECT t.id, t.stamp FROM rejections t
+      WHERE t.closed_at IS NULL AND ${isOvertaken('t.source_id', 't.external_id', 't.stamp')}
+      UNION
+      SELECT t.id, t.stamp FROM rejections t JOIN delivered d USING (source_id, external_id)
+      WHERE t.closed_at IS NULL AND d.stamp > t.stamp
+    )
+    UPDATE rejections t SET closed_at = now()
+    FROM overtaken o WHERE t.id = o.id AND t.stamp = o.stamp AND t.closed_at IS NULL AND t.code <> ${OFFER_UNKNOWN}`
 
 /** A run has read the whole file: places where earlier runs of the feed could read nothing are history. */
 export const closeOffsetRejections = async (sql: Sql, sourceId: number, exceptRunId: Id): Promise<void> => {
