@@ -254,6 +254,35 @@ it('a database without our tables is a dependency that is not ready, not a bug',
   await bare.close()
 })
 
+describe('a database of the release before is not ready either', () => {
+  const notMigrated = { constructor: DependencyError, code: 'DB_NOT_MIGRATED' }
+
+  it.each([
+    ['a table', 'SELECT FROM tables_of_tomorrow'],
+    ['a column', 'SELECT column_of_tomorrow FROM sources'],
+    ['a function', 'SELECT function_of_tomorrow()']
+  ])('%s is missing', async (_what, statement) => {
+    await expect(raw(db.sql, statement)).rejects.toMatchObject(notMigrated)
+  })
+
+  it('until its newest migration is applied', async () => {
+    const [newest] = await raw(db.sql, 'SELECT max(migration_name) AS name FROM _prisma_migrations')
+    const mark = (finishedAt: string): Promise<unknown> =>
+      raw(
+        db.sql,
+        `UPDATE _prisma_migrations SET finished_at = ${finishedAt} WHERE migration_name = $1`,
+        newest?.['name']
+      )
+    await mark('NULL')
+    await expect(db.ping()).rejects.toMatchObject({
+      ...notMigrated,
+      message: expect.stringContaining(String(newest?.['name']))
+    })
+    await mark('now()')
+    await expect(db.ping()).resolves.toBeUndefined()
+  })
+})
+
 it('a transaction that throws leaves nothing behind', async () => {
   const failed = db.transaction(async (tx) => {
     await aVendor(tx, 'rolled-back')

@@ -3,6 +3,7 @@ import { DependencyError } from '@sluice/shared/errors'
 import pg from 'pg'
 import { sqlStateOf, toStoreError } from './errors.ts'
 import { PrismaClient, type Prisma } from './generated/client.ts'
+import { newestMigration } from './newest-migration.ts'
 import { traceComment } from './trace.ts'
 
 /** What every function of `tables/` takes first: `db.sql`, or the transaction `db.transaction` hands out. */
@@ -20,7 +21,7 @@ export interface Db {
    * transaction run one after another: do not start two at once.
    */
   transaction: <T>(work: (tx: Sql) => Promise<T>) => Promise<T>
-  /** Resolves when Postgres answers, is migrated and takes writes; else throws a DependencyError. */
+  /** Resolves when Postgres answers, has the newest migration of this release and takes writes; else throws a DependencyError. */
   ping: () => Promise<void>
   /** Waits for the statements under way, then closes every connection. */
   close: () => Promise<void>
@@ -105,11 +106,20 @@ export const createDb = ({
         return client.$transaction((tx) => work(tx as unknown as Sql))
       }),
     ping: async () => {
-      const [answer] = await sql.$queryRaw<[{ isReadOnly: boolean }]>`
-        SELECT current_setting('transaction_read_only')::boolean AS "isReadOnly",
-               EXISTS (SELECT FROM sources) AS "hasSources"`
+      const migration = newestMigration()
+      const [answer] = await sql.$queryRaw<[{ isReadOnly: boolean; isMigrated: boolean }]>`
+        SELECT current_setting('transaction_read_only')::boolean AS "isReadOnly", EXISTS (
+          SELECT FROM _prisma_migrations WHERE migration_name = ${migration} AND finished_at IS NOT NULL
+        ) AS "isMigrated"`
       if (answer.isReadOnly) {
         throw new DependencyError('postgres', 'DB_UNAVAILABLE', 'Postgres takes no writes: it is a standby')
+      }
+      if (!answer.isMigrated) {
+        throw new DependencyError(
+          'postgres',
+          'DB_NOT_MIGRATED',
+          `The database is not migrated, run the migrations: ${migration} is missing`
+        )
       }
       await write(sql)
     },

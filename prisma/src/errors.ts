@@ -25,7 +25,9 @@ const SQLSTATES: Readonly<Record<string, Verdict>> = {
   '28': 'unavailable', // login refused
   '3D000': 'unavailable', // database does not exist
   '40': 'conflict', // 40001 serialization, 40P01 deadlock
-  '42P01': 'notMigrated',
+  '42P01': 'notMigrated', // no such table
+  '42703': 'notMigrated', // no such column
+  '42883': 'notMigrated', // no such function
   '53': 'unavailable', // out of connections or disk
   '53200': 'exhausted', // out of memory
   '53400': 'exhausted', // temp_file_limit and the like
@@ -51,6 +53,7 @@ const PRISMA_CODES: Readonly<Record<string, Verdict>> = {
   P2011: 'data', // null
   P2020: 'data', // out of range
   P2021: 'notMigrated',
+  P2022: 'notMigrated',
   P2024: 'unavailable', // no free connection
   P2028: 'unavailable', // no free connection for a transaction, or it was lost under way
   P2034: 'conflict', // deadlock or serialization

@@ -4,6 +4,7 @@ import { ConfigError, toError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
 import { ensureDatabase, withClient } from './database.ts'
 import { toStoreError } from './errors.ts'
+import { MIGRATIONS } from './newest-migration.ts'
 import { openSchemaEngine, type OpenEngine } from './schema-engine.ts'
 
 export interface MigrateOptions {
@@ -15,7 +16,6 @@ export interface MigrateOptions {
 }
 
 const SCHEMA = join(import.meta.dirname, '../schema.prisma')
-const MIGRATIONS = join(import.meta.dirname, '../migrations')
 
 /**
  * Brings a database to the newest migration and returns the names of those applied now: none when it is there
