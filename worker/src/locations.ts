@@ -23,34 +23,38 @@ const MEMORY_PLACES = 10_000
 const REDIS_TTL_SECONDS = 24 * 3_600
 
 export const createLocations = ({ db, cache, generation }: LocationsDeps): Locations => {
+  // Under the same names as in Redis: what another table's ids were called is never asked for again.
   const memory = createLru<string, number>(MEMORY_PLACES)
   const underway = new Map<string, Promise<unknown>>()
 
-  const fetchAll = async (places: readonly Place[]): Promise<void> => {
-    const prefix = `location:${await generation()}`
-    const cached = await cache.getMany<number>(places.map(({ key }) => `${prefix}:${key}`))
+  const naming = async (): Promise<(key: string) => string> => {
+    const current = await generation()
+    return (key) => `location:${current}:${key}`
+  }
+
+  const fetchAll = async (places: readonly Place[], nameOf: (key: string) => string): Promise<void> => {
+    const cached = await cache.getMany<number>(places.map(({ key }) => nameOf(key)))
     const missing: Place[] = []
     for (const [index, place] of places.entries()) {
       const id = cached[index]
-      if (typeof id === 'number') memory.set(place.key, id)
+      if (typeof id === 'number') memory.set(nameOf(place.key), id)
       else missing.push(place)
     }
     if (missing.length === 0) return
     const ids = await resolveLocations(db.sql, missing)
-    for (const [key, id] of ids) memory.set(key, id)
-    await cache.setMany(
-      [...ids].map(([key, id]) => [`${prefix}:${key}`, id] as const),
-      REDIS_TTL_SECONDS
-    )
+    const named = [...ids].map(([key, id]) => [nameOf(key), id] as const)
+    for (const [name, id] of named) memory.set(name, id)
+    await cache.setMany(named, REDIS_TTL_SECONDS)
   }
 
   return {
     resolve: async (places) => {
+      const nameOf = await naming()
       const wanted = new Map(places.map((place) => [place.key, place]))
       const found = new Map<string, number>()
       const take = (): void => {
         for (const key of wanted.keys()) {
-          const id = memory.get(key)
+          const id = memory.get(nameOf(key))
           if (id === undefined) continue
           found.set(key, id)
           wanted.delete(key)
@@ -62,7 +66,7 @@ export const createLocations = ({ db, cache, generation }: LocationsDeps): Locat
       take()
       if (wanted.size > 0) {
         const asked = [...wanted.values()]
-        const answer = fetchAll(asked)
+        const answer = fetchAll(asked, nameOf)
         for (const { key } of asked) underway.set(key, answer)
         try {
           await answer
@@ -75,9 +79,9 @@ export const createLocations = ({ db, cache, generation }: LocationsDeps): Locat
     },
     forget: async (keys) => {
       if (keys.length === 0) return
-      for (const key of keys) memory.delete(key)
-      const prefix = `location:${await generation()}`
-      await cache.del(...keys.map((key) => `${prefix}:${key}`))
+      const names = keys.map(await naming())
+      for (const name of names) memory.delete(name)
+      await cache.del(...names)
     }
   }
 }

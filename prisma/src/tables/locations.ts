@@ -48,11 +48,16 @@ export const resolveLocations = async (sql: Sql, places: readonly Place[]): Prom
   return ids
 }
 
-/** Changes when the table is made anew or truncated: ids kept elsewhere belong to the generation they were read in. */
+/**
+ * Changes when the table is made anew or truncated, or the server with it, be it from a backup as of an earlier time:
+ * ids kept elsewhere belong to the generation they were read in.
+ */
 export const locationsGeneration = async (sql: Sql): Promise<string> => {
   const [row] = await sql.$queryRaw<[{ generation: string }]>`
-    SELECT (SELECT oid FROM pg_database WHERE datname = current_database())::text || '.' ||
-           pg_relation_filenode('locations')::text AS generation`
+    SELECT concat_ws('.', system.system_identifier, checkpoint.timeline_id,
+                     (SELECT oid FROM pg_database WHERE datname = current_database()),
+                     pg_relation_filenode('locations')) AS generation
+    FROM pg_control_system() AS system, pg_control_checkpoint() AS checkpoint`
   return row.generation
 }
 
