@@ -29,6 +29,8 @@ export interface NotModified extends Validators {
 /** What is fetched, and how. */
 export interface FetchRequest {
   address: string | undefined
+  /** The page of the feed that is wanted, an HTTP(S) URL; the feed's address still says whom it is from. */
+  page?: string
   settings: FetchSettings
   credentials?: Credentials
   /** Of the version we have, if anything else than a new one is of no use. */

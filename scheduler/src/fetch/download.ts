@@ -44,9 +44,10 @@ export const download = async (options: DownloadOptions): Promise<Downloaded | N
   let cutShort: CutShortError | undefined
   let room = rules.limits.maxBytes
 
-  for (let address = pager?.first() ?? request.address; address !== undefined;) {
+  for (let address = pager?.first(); ;) {
     try {
-      const fetched = await downloadOne({ ...options, request: { ...request, address } }, deadline, {
+      const wanted = address === undefined ? request : { ...request, page: address }
+      const fetched = await downloadOne({ ...options, request: wanted }, deadline, {
         number: bodies.length,
         room
       })
@@ -63,6 +64,7 @@ export const download = async (options: DownloadOptions): Promise<Downloaded | N
       cutShort = spooled.cutShort
       if (cutShort !== undefined) break
       address = pager?.next(spooled, { link: opened.next, ...page })
+      if (address === undefined) break
     } catch (thrown) {
       if (bodies.length === 0 || !(thrown instanceof RunError) || options.signal.aborted) throw thrown
       cutShort = new CutShortError(thrown.code, `Page ${bodies.length + 1}: ${thrown.message}`, {

@@ -7,6 +7,7 @@ import { authorize, credentialsIn } from './credentials.ts'
 import { toFetchError, untilCutShort } from './failure.ts'
 import { httpGet } from './http-get.ts'
 import { inflate } from './inflate.ts'
+import { leadFrom } from './lead.ts'
 import { nextLinkOf } from './link-header.ts'
 import { toRetryAfterMs } from './retry-after.ts'
 
@@ -19,8 +20,8 @@ const HEADERS = {
 }
 
 /**
- * A feed over HTTP(S). Credentials are shown to the server of the address and no other; from TLS nothing leads back to
- * plain HTTP.
+ * A feed over HTTP(S), or a page of it. Credentials are shown to the server of the feed's address and no other, wherever
+ * redirects and pages lead.
  * @throws RunError; TransientError when another attempt may go better
  */
 export const openHttp = async (
@@ -47,7 +48,7 @@ const follow = async (
 ): Promise<IncomingMessage> => {
   const credentials = request.credentials ?? credentialsIn(start)
   const common = { ...HEADERS, ...conditionsOf(request.validators) }
-  let url = start
+  let url = request.page === undefined ? start : new URL(request.page)
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const hop = authorize(url, url.origin === start.origin ? credentials : undefined)
     const response = await httpGet(hop.url, { ...common, ...hop.headers }, rules, signal)
@@ -70,9 +71,8 @@ const conditionsOf = ({ etag, lastModified }: Validators = {}): Record<string, s
 })
 
 const next = (location: string, from: URL): URL => {
-  const url = URL.parse(location, from.href)
-  const isHttp = url?.protocol === 'https:' || (url?.protocol === 'http:' && from.protocol === 'http:')
-  if (url !== null && isHttp) return url
+  const url = leadFrom(from, location)
+  if (url !== undefined) return url
   throw new RunError(
     'FETCH_REDIRECTS',
     `${withoutSecrets(from.href)} redirects to "${withoutSecrets(location)}", where we do not follow`

@@ -42,6 +42,24 @@ describe('pages by link', () => {
     pager.first()
     expect(() => pager.next(body('a'), { link: START })).toThrow('was fetched before')
   })
+  test.each([
+    'file:///etc/hostname',
+    'ftp://v.example/2',
+    'sftp://v.example/2',
+    'http://v.example/2',
+    'data:,x'
+  ])('never lead to %s from TLS', (link) => {
+    const pager = createPager(START, { by: 'link' })
+    pager.first()
+    expect(() => pager.next(body('a'), { link })).toThrow('no address of a next page we follow')
+  })
+  test('may go on with another server, and to TLS but not back', () => {
+    const pager = createPager('http://v.example/1', { by: 'link' })
+    pager.first()
+    expect(pager.next(body('a'), { link: 'http://w.example/2' })).toBe('http://w.example/2')
+    expect(pager.next(body('b'), { link: 'https://w.example/3' })).toBe('https://w.example/3')
+    expect(() => pager.next(body('c'), { link: 'http://w.example/4' })).toThrow('we follow')
+  })
 })
 
 test('pages by a value: null, absent and empty are the end, and what is no JSON is no end', () => {

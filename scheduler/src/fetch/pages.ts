@@ -3,6 +3,7 @@ import { valueAt } from '@sluice/shared/formats'
 import { withoutSecrets } from '@sluice/shared/log'
 import { RunError } from '../errors.ts'
 import type { Spooled } from '../spool.ts'
+import { leadFrom } from './lead.ts'
 
 /** What a rule wants to know of a page beside its headers. */
 export type LookFor = { kind: 'nothing' } | { kind: 'records' } | { kind: 'json'; path: readonly string[] }
@@ -58,9 +59,9 @@ export const createPager = (address: string | undefined, rule: PageRule): Pager 
     return url
   }
   const linked = (to: string): string => {
-    const url = URL.parse(to, current.href)
-    if (url !== null) return visit(url)
-    throw new RunError('FETCH_PAGES', `"${withoutSecrets(to)}" is no address of a next page`)
+    const url = leadFrom(current, to)
+    if (url !== undefined) return visit(url)
+    throw new RunError('FETCH_PAGES', `"${withoutSecrets(to)}" is no address of a next page we follow`)
   }
 
   return {
