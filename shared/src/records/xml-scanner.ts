@@ -16,6 +16,7 @@ import { XmlCaptures, type XmlCapture } from './xml-captures.ts'
 import { XmlOutline } from './xml-outline.ts'
 import { MAX_OUTSIDE_CHECKS, outsideFault, type OutsideMarkup } from './xml-outside.ts'
 import { XmlPlaces } from './xml-places.ts'
+import { swallowsRecord } from './xml-swallowed.ts'
 import { XmlTokenizer, type SectionKind, type StartTag, type Tag, type TagListener } from './xml-tokenizer.ts'
 
 /**
@@ -117,7 +118,7 @@ export class XmlScanner implements Scanner, TagListener {
 
   onSection(kind: SectionKind, start: number, end: number): void {
     if (this.#collected !== undefined) {
-      this.#isTooLarge(this.#collected, end)
+      if (!this.#isTooLarge(this.#collected, end)) this.#suspect(this.#collected, kind, start, end)
       return
     }
     if (end - start > this.#maxRecordBytes) {
@@ -307,6 +308,14 @@ export class XmlScanner implements Scanner, TagListener {
       if (collected.nestedParents === 0) this.#abandon(collected, tag.start)
       else collected.nestedParents--
     }
+  }
+
+  /** A record that nobody saw is not gone: what may hide one makes the file no whole list. */
+  #suspect({ name, beside }: Collected, kind: SectionKind, start: number, end: number): void {
+    const { bytes, base } = this.#tokenizer
+    if (!swallowsRecord(bytes.subarray(start - base, end - base), kind, name, beside)) return
+    const reason = 'a CDATA section or comment in a record holds the next record; its end seems to be missing'
+    this.fail('FEED_STRUCTURE', start, reason)
   }
 
   #complete(collected: Collected, end: number): void {

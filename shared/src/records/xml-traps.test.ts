@@ -82,6 +82,7 @@ describe('what must not be taken for a tag', () => {
   test.each([
     ['CDATA that holds the end tag', '<offer><t><![CDATA[</offer>]]></t></offer>', { t: '</offer>' }],
     ['CDATA that holds a whole record', `<offer><t><![CDATA[${A}]]></t></offer>`, { t: A }],
+    ['CDATA twice over', '<offer><t><![CDATA[<![CDATA[a]]></t></offer>', { t: '<![CDATA[a' }],
     ['CDATA that ends in ]]]>', '<offer><t><![CDATA[a]]]></t></offer>', { t: 'a]' }],
     ['CDATA in two parts', '<offer><t><![CDATA[a]]]]><![CDATA[>b]]></t></offer>', { t: 'a]]>b' }],
     ['empty CDATA', '<offer><t><![CDATA[]]></t></offer>', { t: '' }],
@@ -278,6 +279,21 @@ describe('damage costs its record and nothing behind it', () => {
     const wanted = xml.split(Z).length - 1
     expect(records).toEqual([{ id: '1' }, ...Array.from({ length: wanted }, () => ({ id: '9' }))])
     expect(malformed[0]).toBe(`${code}@${offset}`)
+  })
+
+  const hiding = (open: string, close: string): string =>
+    `<offer><id>5</id><t>${open}x</t></offer>\n${Z}\n<offer><id>6</id><t>y${close}</t></offer>`
+  const unclosed = `<offer><id>5</id><t><![CDATA[x<offer><id>6</id><t><![CDATA[y]]></t></offer>`
+  test.each([
+    ['CDATA that lost its end, and ends with that of a later record', hiding('<![CDATA[', ']]>')],
+    ['a comment that lost its end', hiding('<!-- ', ' -->')],
+    ['an instruction that lost its end', hiding('<?x ', '?>')],
+    ['CDATA that lost its end in a record that lost its own', unclosed]
+  ])('%s: what it hides is not gone, and the others are read', (_name, record) => {
+    const { records, malformed, fault } = read(feed(A, record, Z))
+    expect(records).toEqual([{ id: '1' }, expect.objectContaining({ id: '5' }), { id: '9' }])
+    expect(malformed).toEqual([])
+    expect(fault).toBe('FEED_STRUCTURE')
   })
 
   test('a start tag that is missing is reported where it is noticed', () => {
