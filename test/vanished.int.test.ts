@@ -5,7 +5,7 @@ import { findRun, settledOutcomes, type FeedRunRow } from '@sluice/prisma/tables
 import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import { findOffer } from '@sluice/prisma/tables/offers'
 import { answerPending } from '@sluice/prisma/tables/removals'
-import type { SourceRow } from '@sluice/prisma/tables/sources'
+import { pauseSource, resumeSource, type SourceRow } from '@sluice/prisma/tables/sources'
 import { sluice } from './support/cli.ts'
 import { createFeedShop, kyero, type FeedShop } from './support/feed-shop.ts'
 
@@ -139,6 +139,19 @@ describe('a whole list', () => {
     expect(await feed.run(without(feed.offers, 5, 6))).toMatchObject({ gone: 0, removals: 'none' })
     expect(await other.run(without(other.offers, 5))).toMatchObject({ gone: 1, removals: 'sent' })
     expect(await feed.withdrawn()).toEqual([5])
+  })
+
+  test('takes what only a paused feed lists, and that brings it back once it is resumed', async () => {
+    const other = await createFeed(20, feed.offers[0]?.id.split('-')[0])
+    await feed.run()
+    await other.run()
+    await pauseSource(sql, other.source.slug)
+    expect(await feed.run(without(feed.offers, 5))).toMatchObject({ gone: 1, removals: 'sent' })
+    expect(await feed.withdrawn()).toEqual([5])
+    await resumeSource(sql, other.source.slug)
+    // The bytes are those it was last read with.
+    expect(await other.run(other.offers)).toMatchObject({ state: 'done', published: 1 })
+    expect(await feed.withdrawn()).toEqual([])
   })
 
   test('holds a record that is broken, as long as its id can be read', async () => {

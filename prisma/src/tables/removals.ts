@@ -71,6 +71,7 @@ export const runsSince = async (sql: Sql, sourceId: number, runId: Id): Promise<
   return rows.map(({ id }) => id)
 }
 
+/** A feed that is paused holds nothing: nobody reads it, and what moved to another one could never leave that. */
 export const listedElsewhere = async (
   sql: Sql,
   { id, vendorId }: { id: number; vendorId: number }
@@ -79,7 +80,7 @@ export const listedElsewhere = async (
     SELECT s.id AS "sourceId", (
       SELECT max(r.id)::text FROM feed_runs r WHERE r.source_id = s.id AND r.removals IS NOT NULL
     ) AS "runId"
-    FROM sources s WHERE s.vendor_id = ${vendorId} AND s.id <> ${id} AND s.kind = 'feed'`
+    FROM sources s WHERE s.vendor_id = ${vendorId} AND s.id <> ${id} AND s.kind = 'feed' AND s.paused_at IS NULL`
   const runs: Id[] = []
   const sources: number[] = []
   for (const { sourceId, runId } of others) {

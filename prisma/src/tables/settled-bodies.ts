@@ -26,6 +26,7 @@ export interface SettledQuestion {
  * The file of the run before, if all of these hold; whatever else may have happened, the file is read again:
  * - no run since has published anything, however it ended: a run that was cut off may have sent another file's records;
  * - it was read completely, under this format version and source revision;
+ * - the source was not edited since, nor resumed: while it was paused its list held nothing;
  * - every record it published has settled in a way that would be skipped (`findSkippable`), and everything that had
  *   vanished from it has settled – what is still on its way, or dead, or was overtaken, is sent again.
  */
@@ -43,6 +44,7 @@ export const findSettledBody = async (
     SELECT base.id::text AS "runId", base.body_sha256 AS "bodySha256", newest.etag,
            newest.last_modified AS "lastModified", base.records_seen AS "recordsSeen", base.duplicates
     FROM newest JOIN feed_runs base ON base.id = COALESCE(newest.unchanged_since, newest.id)
+    JOIN sources s ON s.id = base.source_id AND s.updated_at < base.started_at
     WHERE newest.state = 'done' AND base.snapshot = 'complete' AND base.error_code IS NULL
       AND base.body_sha256 IS NOT NULL
       AND base.format_version = ${formatVersion} AND base.source_revision = ${sourceRevision}
