@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createEgress } from '../scheduler/src/fetch/egress.ts'
 import { download, type Downloaded, type DownloadOptions } from '../scheduler/src/fetch/download.ts'
+import { RunError } from '../scheduler/src/errors.ts'
 import { createSpool, type Spool } from '../scheduler/src/spool.ts'
 
 /** A feed in pages on its way to the disk: where they may lead, and what becomes of those that came. */
@@ -99,4 +100,27 @@ test('a page is never a file of ours', async () => {
   const { texts, cutShort } = await fetchPages()
   expect(texts).toEqual(['[1]'])
   expect(cutShort).toMatchObject({ code: 'FETCH_PAGES' })
+})
+
+test('a page that was cut short is kept and not asked for the next one', async () => {
+  const cut: RequestListener = (_request, response) => {
+    response.writeHead(200, { 'content-length': 99 }).write('[{"id":1},', () => response.destroy())
+  }
+  answers = { '/1': cut }
+  const { texts, cutShort } = await fetchPages({
+    pages: { by: 'json', path: ['next'] },
+    readPage: () => Promise.reject(new RunError('FETCH_PAGES', 'nobody may look into it'))
+  })
+  expect(texts).toEqual(['[{"id":1},'])
+  expect(cutShort).toMatchObject({ code: 'FETCH_CUT_SHORT' })
+})
+
+test('time that is over while a page is waited for ends the feed with the trouble of the page', async () => {
+  answers = {
+    '/1': leadingTo('/2'),
+    '/2': (_request, response) => response.writeHead(503, { 'retry-after': '20' }).end()
+  }
+  const { texts, cutShort } = await fetchPages({ patience: { attempts: 2, baseMs: 1 } }, { timeoutMs: 300 })
+  expect(texts).toEqual(['[1]'])
+  expect(cutShort).toMatchObject({ code: 'FETCH_STATUS' })
 })

@@ -54,6 +54,11 @@ export const download = async (options: DownloadOptions): Promise<Downloaded | N
       if ('isNotModified' in fetched) return fetched
       head ??= fetched.opened
       const { spooled, opened } = fetched
+      cutShort = spooled.cutShort
+      if (cutShort !== undefined) {
+        bodies.push(spooled)
+        break
+      }
       const page = pager === undefined ? undefined : await readPage(spooled, pager.looksFor)
       if (page?.isEmpty === true && bodies.length > 0) {
         await shelf.drop(spooled)
@@ -61,8 +66,6 @@ export const download = async (options: DownloadOptions): Promise<Downloaded | N
       }
       bodies.push(spooled)
       room -= spooled.bytes
-      cutShort = spooled.cutShort
-      if (cutShort !== undefined) break
       address = pager?.next(spooled, { link: opened.next, ...page })
       if (address === undefined) break
     } catch (thrown) {

@@ -71,6 +71,7 @@ test('pages by a value: null, absent and empty are the end, and what is no JSON 
   for (const text of ['{"links":{"next":null}}', '{"links":{}}', '[]', '{"links":{"next":""}}']) {
     expect(pager.next(body('b'), found(text))).toBeUndefined()
   }
+  expect(valueInJson('\uFEFF{"links":{"next":"/2"}}', rule.path)).toBe('/2')
   expect(() => valueInJson('<html>', rule.path)).toThrow('The page is no JSON')
 })
 

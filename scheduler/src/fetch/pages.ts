@@ -96,7 +96,7 @@ const toLink = (value: unknown): string | undefined =>
 /** The value at the path in a JSON text. @throws RunError `FETCH_PAGES` */
 export const valueInJson = (text: string, path: readonly string[]): unknown => {
   try {
-    return valueAt(JSON.parse(text), path)
+    return valueAt(JSON.parse(text.replace(/^\uFEFF/, '')), path)
   } catch (thrown) {
     throw new RunError('FETCH_PAGES', 'The page is no JSON, so nobody knows whether there is another', {
       cause: thrown

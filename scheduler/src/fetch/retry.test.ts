@@ -48,6 +48,16 @@ test('what succeeds at the last attempt succeeds, and is told that it was the la
   expect(delays).toHaveLength(2)
 })
 
+test('time that is over during a wait leaves the trouble that was waited for', async () => {
+  const trouble = busy()
+  const working = withRetries(
+    () => Promise.reject(trouble),
+    { attempts: 2, baseMs: 60_000 },
+    { signal: AbortSignal.timeout(5), onRetry: () => undefined }
+  )
+  await expect(working).rejects.toBe(trouble)
+})
+
 test.each<[string | undefined, number | undefined]>([
   [undefined, undefined],
   ['120', 120_000],

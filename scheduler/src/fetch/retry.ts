@@ -41,7 +41,9 @@ export const withRetries = async <T>(
       const delayMs = retryDelayMs(thrown, attempt, patience, Math.random())
       if (delayMs === undefined || signal.aborted) throw thrown
       onRetry(thrown, delayMs)
-      await sleep(delayMs, undefined, { signal })
+      await sleep(delayMs, undefined, { signal }).catch(() => {
+        throw thrown // time is over; what was waited for says more than that
+      })
     }
   }
 }
