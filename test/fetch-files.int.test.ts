@@ -1,4 +1,6 @@
 import { appendFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FetchSettings } from '@sluice/shared/fetch-settings'
@@ -197,6 +199,22 @@ describe.skipIf(missing !== undefined)(
         }
         await rm(path)
       })
+    })
+
+    test('an FTP server is reached at its second address where nobody answers at the first', async () => {
+      const { request } = await put(() => ({ base: ftp.plain, folder: ftp.folder, settings: {} }), XML)
+      const silent = createServer((socket) => socket.on('error', () => undefined))
+      silent.listen(Number(new URL(ftp.plain).port), '::1')
+      await once(silent, 'listening')
+      const resolver = async () => [
+        { address: '::1', family: 6 },
+        { address: '127.0.0.1', family: 4 }
+      ]
+      const credentials = password()
+      expect(
+        await fetchText({ ...request, credentials }, { resolver, limits: { connectTimeoutMs: 1_000 } })
+      ).toBe(XML)
+      silent.close()
     })
 
     test('an FTP server that sends its data from another host is refused', async () => {

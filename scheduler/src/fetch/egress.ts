@@ -54,12 +54,19 @@ export const lookupOf =
     else callback(null, first?.address ?? '', first?.family)
   }
 
-/** Of an address nobody can be reached at; another one of the same server may do. */
-const UNREACHABLE = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'ETIMEDOUT'])
+/** Of an address nobody can be reached at, or nobody in time; another one of the same server may do. */
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ETIMEDOUT',
+  'FETCH_TIMEOUT'
+])
 
 /**
  * Connects to the first of the addresses that can be reached: a name with one of IPv6 in front is of use where there is
- * no IPv6, too.
+ * no IPv6, too. How long one may take is up to `connect`, which says `FETCH_TIMEOUT` then.
  * @throws what `connect` throws of the last address, or of one that was reached
  */
 export const connectToFirst = async <T>(

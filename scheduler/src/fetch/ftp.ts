@@ -2,13 +2,13 @@ import { isIP } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { Client, FTPError } from 'basic-ftp'
 import { toError } from '@sluice/shared/errors'
-import { withoutSecrets } from '@sluice/shared/log'
 import { RunError, TransientError } from '../errors.ts'
 import type { FeedBody, FetchRequest, FetchRules } from './body.ts'
 import { connectToFirst } from './egress.ts'
 import { chunksOf } from './chunks.ts'
 import { credentialsIn } from './credentials.ts'
 import { toFetchError } from './failure.ts'
+import { toFtpError } from './ftp-error.ts'
 import { toRemoteBody } from './remote-body.ts'
 import { untilUploaded, type RemoteFile } from './remote-file.ts'
 
@@ -36,8 +36,9 @@ export const openFtp = async (
     const look = lookThrough(client)
     const { upload: rule } = request.settings
     const file = await untilUploaded({ path, rule, look, checkMs: limits.uploadCheckMs, signal })
-    const chunks = named(retrieve(client, path), url)
-    return toRemoteBody({ path, file, chunks, look, signal, limits })
+    const chunks = retrieve(client, path)
+    const explain = (thrown: unknown): unknown => toFtpError(thrown, url)
+    return toRemoteBody({ path, file, chunks, look, explain, signal, limits })
   } catch (thrown) {
     client.close()
     throw toFetchError(toFtpError(thrown, url), signal, limits)
@@ -58,10 +59,14 @@ const login = async (
   }
   const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const addresses = await egress.resolve(hostname, signal)
-  const late = setTimeout(() => client.close(), limits.connectTimeoutMs)
-  try {
-    await connectToFirst(addresses, (host) =>
-      client.access({
+  await connectToFirst(addresses, async (host) => {
+    let isLate = false
+    const late = setTimeout(() => {
+      isLate = true
+      client.close()
+    }, limits.connectTimeoutMs)
+    try {
+      await client.access({
         host,
         port: url.port === '' ? PORTS[tls] : Number(url.port),
         secure: tls === 'implicit' ? tls : tls === 'explicit',
@@ -69,10 +74,14 @@ const login = async (
         secureOptions: isIP(hostname) === 0 ? { servername: hostname } : {},
         ...(credentials === undefined ? {} : { user: credentials.user, password: credentials.secret })
       })
-    )
-  } finally {
-    clearTimeout(late)
-  }
+    } catch (thrown) {
+      if (!isLate || signal.aborted) throw thrown
+      const message = `${url.host} did not let us in within ${limits.connectTimeoutMs} ms`
+      throw new TransientError('FETCH_TIMEOUT', message)
+    } finally {
+      clearTimeout(late)
+    }
+  })
 }
 
 const tlsOf = (url: URL, setting: 'explicit' | 'implicit' | undefined): keyof typeof PORTS => {
@@ -107,36 +116,4 @@ const retrieve = async function* (client: Client, path: string): AsyncGenerator<
   retrieved.catch((thrown: unknown) => through.destroy(toError(thrown)))
   yield* chunksOf(through)
   await retrieved
-}
-
-const named = async function* (chunks: AsyncIterable<Buffer>, url: URL): AsyncGenerator<Buffer> {
-  try {
-    yield* chunks
-  } catch (thrown) {
-    throw toFtpError(thrown, url)
-  }
-}
-
-/** What the client throws, by what it means; replies 4xx pass, 5xx stay. */
-const toFtpError = (thrown: unknown, url: URL): unknown => {
-  const place = withoutSecrets(url.href)
-  if (thrown instanceof FTPError) {
-    const message = `${place} answers ${thrown.message}`
-    if (thrown.code === 530 || thrown.code === 532) return new RunError('FETCH_DENIED', message)
-    if (thrown.code === 550) return new RunError('FETCH_NOT_FOUND', message)
-    return thrown.code < 500
-      ? new TransientError('FETCH_STATUS', message)
-      : new RunError('FETCH_STATUS', message)
-  }
-  const error = toError(thrown)
-  if (error.message.includes('PASV returned another host')) {
-    return new RunError('FETCH_EGRESS', `${place} wants to send the data from another host; that is refused`)
-  }
-  if (error.message.startsWith('Timeout')) {
-    return new TransientError('FETCH_STALLED', `${place} was silent for too long`)
-  }
-  // The library gives these no code.
-  return /FIN packet|User closed|client is closed/i.test(error.message)
-    ? new TransientError('FETCH_UNREACHABLE', `${place} closed the connection, or did not answer in time`)
-    : error
 }

@@ -8,6 +8,8 @@ export interface RemoteRead {
   file: RemoteFile
   chunks: AsyncIterable<Buffer>
   look: (path: string) => Promise<RemoteFile | undefined>
+  /** What the client of the server throws, by what it means. */
+  explain: (thrown: unknown) => unknown
   signal: AbortSignal
   limits: FetchLimits
 }
@@ -24,13 +26,18 @@ export const toRemoteBody = (read: RemoteRead): FeedBody => {
   }
 }
 
-const checked = async function* ({ path, file, chunks, look }: RemoteRead): AsyncGenerator<Buffer> {
+const checked = async function* ({ path, file, chunks, look, explain }: RemoteRead): AsyncGenerator<Buffer> {
   let bytes = 0
-  for await (const chunk of chunks) {
-    bytes += chunk.length
-    yield chunk
+  let after: RemoteFile | undefined
+  try {
+    for await (const chunk of chunks) {
+      bytes += chunk.length
+      yield chunk
+    }
+    after = await look(path)
+  } catch (thrown) {
+    throw explain(thrown)
   }
-  const after = await look(path)
   if (after !== undefined && isSame(file, after) && bytes === file.size) return
   throw new CutShortError(
     'FETCH_CHANGED',

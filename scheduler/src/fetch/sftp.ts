@@ -4,14 +4,14 @@ import { connect, type Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import SftpClient from 'ssh2-sftp-client'
 import { bounded } from '@sluice/shared/bounded'
-import { codeOf, toError } from '@sluice/shared/errors'
-import { withoutSecrets } from '@sluice/shared/log'
+import { codeOf } from '@sluice/shared/errors'
 import { RunError, TransientError } from '../errors.ts'
 import type { FeedBody, FetchLimits, FetchRequest, FetchRules } from './body.ts'
 import { connectToFirst } from './egress.ts'
 import { chunksOf } from './chunks.ts'
 import { credentialsIn, type Credentials } from './credentials.ts'
 import { toFetchError } from './failure.ts'
+import { toSftpError } from './sftp-error.ts'
 import { toRemoteBody } from './remote-body.ts'
 import { untilUploaded, type RemoteFile } from './remote-file.ts'
 
@@ -41,8 +41,9 @@ export const openSftp = async (
     const look = lookThrough(client, limits.stallTimeoutMs)
     const { upload: rule } = request.settings
     const file = await untilUploaded({ path, rule, look, checkMs: limits.uploadCheckMs, signal })
-    const chunks = named(retrieve(client, socket, path, limits.stallTimeoutMs), url)
-    return toRemoteBody({ path, file, chunks, look, signal, limits })
+    const chunks = retrieve(client, socket, path, limits.stallTimeoutMs)
+    const explain = (thrown: unknown): unknown => toSftpError(thrown, url)
+    return toRemoteBody({ path, file, chunks, look, explain, signal, limits })
   } catch (thrown) {
     close()
     throw toFetchError(toSftpError(thrown, url), signal, limits)
@@ -163,32 +164,4 @@ const retrieve = async function* (
     socket.removeListener('close', gone)
     stream.destroy()
   }
-}
-
-const named = async function* (chunks: AsyncIterable<Buffer>, url: URL): AsyncGenerator<Buffer> {
-  try {
-    yield* chunks
-  } catch (thrown) {
-    throw toSftpError(thrown, url)
-  }
-}
-
-/** What the client throws, by what it means. */
-const toSftpError = (thrown: unknown, url: URL): unknown => {
-  const error = toError(thrown)
-  if (error instanceof RunError) return error
-  const place = withoutSecrets(url.href)
-  if (/authentication methods failed|permission denied/i.test(error.message)) {
-    return new RunError('FETCH_DENIED', `${place}: ${error.message}`)
-  }
-  if (/private ?key|passphrase/i.test(error.message)) {
-    return new RunError('FETCH_CREDENTIALS', `The private key for ${place} cannot be used: ${error.message}`)
-  }
-  if (/took longer than|Timed out/i.test(error.message)) {
-    return new TransientError('FETCH_STALLED', `${place} was silent for too long`)
-  }
-  return /ERR_GENERIC_CLIENT/.test(codeOf(error)) ||
-    /end event|close event|handshake|no response/i.test(error.message)
-    ? new TransientError('FETCH_UNREACHABLE', `${place}: ${error.message}`)
-    : error
 }
