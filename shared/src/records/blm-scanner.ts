@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { htmlFault, trimmed } from './beginning.ts'
 import type { RecordContext } from './record-events.ts'
 import { WindowScanner } from './window-scanner.ts'
@@ -88,6 +89,10 @@ export class BlmScanner extends WindowScanner {
     const { bytes, base } = this.window
     const [from, to] = trimmed(bytes, start - base, end - base)
     if (from === to) return
+    if (!isUtf8(bytes.subarray(from, to))) {
+      this.findings.addMalformed('RECORD_NOT_UTF8', base + from, 'the row holds bytes that are not UTF-8')
+      return
+    }
     const fields = bytes.toString('utf8', from, to).split(fieldEnd)
     if (fields.length === (context.columns?.length ?? 0) + 1 && fields.at(-1) === '') fields.pop()
     this.findings.addRecord(base + from, Buffer.from(JSON.stringify(fields)), { context })

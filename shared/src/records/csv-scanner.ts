@@ -49,8 +49,15 @@ export class CsvScanner extends WindowScanner {
       this.#abandonRow(this.#firstLineEnd)
       this.#scan()
     }
-    if (!this.isFinished) this.#endRow(this.window.end)
-    if (!this.#isBegun) this.fail('FEED_EMPTY', 0, 'the file is empty')
+    if (!this.isFinished) this.#endLastRow()
+    if (!this.#isBegun && !this.isFinished) this.fail('FEED_EMPTY', 0, 'the file is empty')
+  }
+
+  /** The row behind the last newline: nobody sees whether its last cell is whole. */
+  #endLastRow(): void {
+    const { end } = this.window
+    if (this.#layout.endsInNewline !== true || this.#isBlankRow(end)) this.#endRow(end)
+    else this.fail('FEED_CUT_SHORT', this.#rowStart, 'the last line has no end')
   }
 
   #scan(): void {

@@ -77,6 +77,8 @@ export interface CsvLayout extends AnyLayout {
   quote?: string | false
   /** What makes a quote inside quotes a character: the quote itself when it is not given, or `\`. */
   escape?: string
+  /** The vendor ends the last line, too: a file that does not was cut short, and its last row is not read. */
+  endsInNewline?: boolean
 }
 
 /** Rightmove's BLM: columns, separators and number of rows stand in the file. */

@@ -7,6 +7,7 @@ import type { RecordLayout, XmlLayout } from './layout.ts'
 import { parseXmlHead, parseXmlRecord } from './parse-xml-record.ts'
 import type { RawRecord } from './record-events.ts'
 import { salvageXml } from './salvage-xml.ts'
+import { demandUtf8 } from './utf8.ts'
 
 /** What of a record its JSON is made of. */
 type CutRecord = Pick<RawRecord, 'bytes' | 'element' | 'context'>
@@ -27,6 +28,7 @@ export const hashOf = ({ bytes, context }: Pick<RawRecord, 'bytes' | 'context'>)
 
 /** @throws RecordError saying what is wrong with it, and where. */
 export const parseRecord = (raw: CutRecord, layout: RecordLayout): ParsedRecord => {
+  if (layout.kind !== 'xml') demandUtf8(raw.bytes) // of XML its parser does
   switch (layout.kind) {
     case 'xml':
       return parseXml(raw, layout)

@@ -1,7 +1,7 @@
-import { isUtf8 } from 'node:buffer'
 import { SaxesParser } from 'saxes'
 import { RecordError } from '../errors.ts'
 import type { XmlLayout } from './layout.ts'
+import { demandUtf8 } from './utf8.ts'
 
 /**
  * JSON of XML. An element is an object, or a string when it holds only text; `@name` is an attribute, `#text` the text
@@ -35,7 +35,7 @@ interface Frame {
  * @throws RecordError `RECORD_NOT_UTF8`, `RECORD_TOO_DEEP` or `RECORD_NOT_WELL_FORMED` saying what and where.
  */
 export const parseXmlRecord = (bytes: Buffer, selector: Pick<XmlLayout, 'lists'>): XmlObject => {
-  if (!isUtf8(bytes)) throw new RecordError('RECORD_NOT_UTF8', 'The record holds bytes that are not UTF-8')
+  demandUtf8(bytes)
   return asObject(parse(bytes.toString('utf8'), treeOf(selector.lists)).value)
 }
 

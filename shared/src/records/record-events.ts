@@ -45,7 +45,12 @@ export interface Malformed {
   head?: Buffer
 }
 
-export type MalformedCode = 'RECORD_NOT_CLOSED' | 'RECORD_NOT_OPENED' | 'RECORD_TOO_LARGE' | 'RECORD_CHARSET'
+export type MalformedCode =
+  | 'RECORD_NOT_CLOSED'
+  | 'RECORD_NOT_OPENED'
+  | 'RECORD_TOO_LARGE'
+  | 'RECORD_CHARSET'
+  | 'RECORD_NOT_UTF8'
 
 /** The file's own generation time, as written, at the place where the format says it stands. */
 interface GeneratedAt {

@@ -168,6 +168,25 @@ describe('CSV', () => {
     expect(await read(text, CSV)).toMatchObject({ records: [], fault })
   })
 
+  test('a last line without its end is cut short where the layout says that it has one', async () => {
+    const cut = 'id;price\n1;99000\n2;12500'
+    const ending: CsvLayout = { ...CSV, endsInNewline: true }
+    expect(await read(cut, ending)).toEqual({
+      records: [{ id: '1', price: '99000' }],
+      malformed: [],
+      fault: 'FEED_CUT_SHORT'
+    })
+    expect(await read(`${cut}0\r\n`, ending)).toEqual({
+      ...sound,
+      records: [
+        { id: '1', price: '99000' },
+        { id: '2', price: '125000' }
+      ]
+    })
+    expect(await read('id;pri', ending)).toMatchObject({ records: [], fault: 'FEED_CUT_SHORT' })
+    expect(await read('', ending)).toMatchObject({ fault: 'FEED_EMPTY' })
+  })
+
   test('a header alone is a table of nothing', async () => {
     expect(await read('id;t\n', CSV)).toEqual({ ...sound, records: [] })
   })
@@ -371,5 +390,40 @@ describe('a list in a JSON document', () => {
     ['{"a":[{"id":1}]]', 'FEED_STRUCTURE']
   ])('%j: %s', async (text, fault) => {
     expect((await read(text, at('a'))).fault).toBe(fault)
+  })
+})
+
+describe('bytes that are not UTF-8 cost their record, and none of them travel', () => {
+  const READABLE = 'Къща'
+  const without = (text: string): Buffer => {
+    const bytes = Buffer.from(text)
+    bytes[bytes.indexOf('?')] = 0xff
+    return bytes
+  }
+
+  test.each<[string, RecordLayout, string]>([
+    ['JSON', { kind: 'json', path: ['a'] }, `{"a":[{"t":"${READABLE}"},{"t":"?"},{"t":"z"}]}`],
+    ['NDJSON', { kind: 'ndjson' }, `{"t":"${READABLE}"}\n{"t":"?"}\n{"t":"z"}\n`],
+    ['CSV', CSV, `t;u\n${READABLE};1\n?;2\nz;3\n`]
+  ])('%s', async (_name, layout, text) => {
+    expect(await read(without(text), layout)).toEqual({
+      ...sound,
+      records: [
+        expect.objectContaining({ t: READABLE }),
+        'RECORD_NOT_UTF8',
+        expect.objectContaining({ t: 'z' })
+      ]
+    })
+  })
+
+  test('BLM', async () => {
+    const text = `#HEADER#\n#DEFINITION#\nREF^TEXT^~\n#DATA#\nA1^${READABLE}^~A2^?^~A3^z^~#END#`
+    const { records, malformed, fault } = await read(without(text), { kind: 'blm' })
+    expect(records).toEqual([
+      { REF: 'A1', TEXT: READABLE },
+      { REF: 'A3', TEXT: 'z' }
+    ])
+    expect(malformed).toEqual([`RECORD_NOT_UTF8@${Buffer.from(text).indexOf('A2')}`])
+    expect(fault).toBeUndefined()
   })
 })

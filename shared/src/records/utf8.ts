@@ -1,3 +1,11 @@
+import { isUtf8 } from 'node:buffer'
+import { RecordError } from '../errors.ts'
+
+/** @throws RecordError `RECORD_NOT_UTF8`: read as text, such bytes would silently become others. */
+export const demandUtf8 = (bytes: Buffer): void => {
+  if (!isUtf8(bytes)) throw new RecordError('RECORD_NOT_UTF8', 'The record holds bytes that are not UTF-8')
+}
+
 /**
  * Whether bytes beyond ASCII are mostly whole UTF-8 characters. Text of any other charset hardly ever is by chance; a
  * UTF-8 file with a few broken bytes still is.
