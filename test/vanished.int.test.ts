@@ -4,7 +4,7 @@ import type { Sql } from '@sluice/prisma/client'
 import { findRun, settledOutcomes, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import { findOffer } from '@sluice/prisma/tables/offers'
-import { answerPending } from '@sluice/prisma/tables/removals'
+import { answerPending, closeEarlier } from '@sluice/prisma/tables/removals'
 import { pauseSource, resumeSource, type SourceRow } from '@sluice/prisma/tables/sources'
 import { sluice } from './support/cli.ts'
 import { createFeedShop, kyero, type FeedShop } from './support/feed-shop.ts'
@@ -254,6 +254,17 @@ describe('removals that are pending', () => {
       removalsRunId: run.id
     })
     expect(await feed.run()).toMatchObject({ vanished: 0 })
+  })
+
+  test('and released while another run was concluding are left for the run after it', async () => {
+    const concluding = await feed.run('')
+    await answer(pending, 'released')
+    await shop.database.db.transaction((tx) =>
+      closeEarlier(tx, feed.source.id, { runId: concluding.id, releasedId: undefined })
+    )
+    expect(await findRun(sql, pending.id)).toMatchObject({ removals: 'released' })
+    expect(await feed.run(feed.offers.slice(0, 5))).toMatchObject({ vanished: 15 })
+    expect(await findRun(sql, pending.id)).toMatchObject({ removals: 'sent' })
   })
 
   test('are carried out although the feed cannot be had any more', async () => {

@@ -90,7 +90,7 @@ export const withdrawVanished = async (at: VanishedOptions, list: List): Promise
   }
   await write(at, async (tx) => {
     if (removals === 'sending') await conclude(tx, list.runId, { removals: 'sent' })
-    await closeEarlier(tx, at.source.id, list.runId)
+    await closeEarlier(tx, at.source.id, { runId: list.runId, releasedId: released?.id })
   })
 }
 
@@ -118,7 +118,8 @@ export const withdrawLeft = async (at: VanishedOptions, isSameFile: boolean): Pr
     }
   }
   await send(at, list, absence)
-  if (isReleased) await write(at, (tx) => closeEarlier(tx, at.source.id, at.run.id))
+  if (!isReleased) return
+  await write(at, (tx) => closeEarlier(tx, at.source.id, { runId: at.run.id, releasedId: run.id }))
 }
 
 /** A list that was read by an earlier run, if that run noted what it takes. */

@@ -229,12 +229,20 @@ export const conclude = async (tx: Sql, runId: Id, { removals, census, held }: C
     WHERE id = ${runId}::bigint`
 }
 
-/** What earlier lists of the feed left open is over: released ones were carried out by this run, the others replaced. */
-export const closeEarlier = async (tx: Sql, sourceId: number, runId: Id): Promise<void> => {
+/**
+ * What earlier lists of the feed left open is over: what was released was carried out by this run, up to the one it knew
+ * of, and the others are replaced. What somebody has released meanwhile is for the next run.
+ */
+export const closeEarlier = async (
+  tx: Sql,
+  sourceId: number,
+  { runId, releasedId }: { runId: Id; releasedId: Id | undefined }
+): Promise<void> => {
   await tx.$executeRaw`
     UPDATE feed_runs SET removals_run_id = ${runId}::bigint,
       removals = CASE removals WHEN 'released' THEN 'sent' ELSE 'replaced' END
-    WHERE source_id = ${sourceId} AND id < ${runId}::bigint AND removals IN ('pending', 'released')`
+    WHERE source_id = ${sourceId} AND id < ${runId}::bigint
+      AND (removals = 'pending' OR removals = 'released' AND id <= ${releasedId ?? null}::bigint)`
 }
 
 /** An operator's word on pending removals; `false` when they are not pending (any more). */
