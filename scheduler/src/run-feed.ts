@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
-import { nextRunAfter, runsBetween } from '@sluice/shared/schedule'
 import { claimRun, finishRun, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { keepNewestSeen } from '@sluice/prisma/tables/run-seen'
 import { findSource, setNextRunAt, takeFullRequest, type SourceRow } from '@sluice/prisma/tables/sources'
 import { createLedger, type Ledger } from './ledger.ts'
+import { nextRunOf, overlapsOf } from './next-run.ts'
 import { passOver, type PassOptions } from './pass.ts'
 import { noteTroubles } from './troubles.ts'
 import { done, failed, type Verdict } from './verdict.ts'
@@ -101,7 +101,9 @@ const finish = async (
         const now = await findSource(tx, source.slug)
         const overlapped = now === undefined || isDueAgain ? 0 : overlapsOf(now, run.startedAt)
         if (!(await finishRun(tx, run.id, run.leaseToken, { ...end, overlapped }))) return 'superseded'
-        if (now !== undefined && !isDueAgain) await setNextRunAt(tx, source.id, nextRunOf(now, log))
+        if (now !== undefined && !isDueAgain) {
+          await setNextRunAt(tx, source.id, nextRunOf(now, run.startedAt, new Date(), log))
+        }
         if (run.full && state === 'done') await takeFullRequest(tx, source.id)
         await noteTroubles(tx, run, verdict)
         return state
@@ -120,24 +122,5 @@ const tidy = async ({ db }: RunFeedDeps, source: SourceRow, log: Logger): Promis
     await db.transaction((tx) => keepNewestSeen(tx, source.id))
   } catch (thrown) {
     log.warn({ err: toError(thrown) }, 'seen ids not removed')
-  }
-}
-
-/** Times of the schedule that fell into a run: they are not caught up, the run that was under way counts for them. */
-const overlapsOf = ({ schedule, timeZone }: SourceRow, startedAt: Date): number => {
-  try {
-    return schedule === undefined ? 0 : runsBetween(schedule, timeZone, startedAt, new Date())
-  } catch {
-    return 0 // `nextRunOf` says so
-  }
-}
-
-const nextRunOf = ({ schedule, timeZone }: SourceRow, log: Logger): Date | undefined => {
-  if (schedule === undefined) return undefined
-  try {
-    return nextRunAfter(schedule, timeZone, new Date())
-  } catch (thrown) {
-    log.error({ err: toError(thrown), schedule, timeZone }, 'schedule cannot be read, the feed will not run')
-    return undefined
   }
 }

@@ -137,14 +137,19 @@ const createSweep = (db: Db, spool: Spool, log: Logger): (() => Promise<void>) =
   return async () => {
     if (isDone) return
     try {
-      const swept = await spool.sweep(async (runId) => {
+      const { removed, failed } = await spool.sweep(async (runId) => {
         const run = await findRun(db.sql, runId)
         return run?.state === 'reading' && run.leaseUntil > new Date()
       })
       isDone = true
-      if (swept.length > 0) log.info({ runs: swept }, 'left feeds removed')
+      if (removed.length > 0) log.info({ runs: removed }, 'left feeds removed')
+      for (const { name, problem } of failed) {
+        log.warn({ err: toError(problem), run: name }, 'left feed not removed')
+      }
     } catch (thrown) {
-      if (!(thrown instanceof DependencyError)) throw thrown // else: again with the next tick
+      if (thrown instanceof DependencyError) return // again with the next tick
+      isDone = true
+      log.warn({ err: toError(thrown) }, 'left feeds not looked for')
     }
   }
 }

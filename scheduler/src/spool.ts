@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf } from '@sluice/shared/errors'
+import { codeOf, DependencyError } from '@sluice/shared/errors'
 import { CutShortError, RunError } from './errors.ts'
 import type { FeedBody } from './fetch/body.ts'
 
@@ -19,8 +19,17 @@ export interface Spooled {
 export interface Spool {
   /** A place of its own for the bodies of one run until `work` has ended, however it does. */
   keep: <T>(name: string, work: (shelf: Shelf) => Promise<T>) => Promise<T>
-  /** Removes what schedulers that were killed have left; `isAlive` says whose files are still read. */
-  sweep: (isAlive: (name: string) => Promise<boolean>) => Promise<string[]>
+  /**
+   * Removes what schedulers that were killed have left; `isAlive` says whose files are still read. What cannot be
+   * removed stays.
+   * @throws DependencyError of `isAlive`: then nobody knows
+   */
+  sweep: (isAlive: (name: string) => Promise<boolean>) => Promise<Swept>
+}
+
+export interface Swept {
+  removed: string[]
+  failed: { name: string; problem: unknown }[]
 }
 
 export interface Shelf {
@@ -76,15 +85,20 @@ export const createSpool = async (
       }
     },
     sweep: async (isAlive) => {
-      const left: string[] = []
+      const swept: Swept = { removed: [], failed: [] }
       for (const file of await readdir(folder)) {
         if (!file.startsWith(prefix) || !file.endsWith(SUFFIX)) continue
         const name = file.slice(prefix.length, -SUFFIX.length)
-        if (await isAlive(name)) continue
-        await rm(placeOf(name), { recursive: true, force: true })
-        left.push(name)
+        try {
+          if (await isAlive(name)) continue
+          await rm(placeOf(name), { recursive: true, force: true })
+          swept.removed.push(name)
+        } catch (problem) {
+          if (problem instanceof DependencyError) throw problem
+          swept.failed.push({ name, problem })
+        }
       }
-      return left
+      return swept
     }
   }
 }

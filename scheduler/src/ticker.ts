@@ -6,13 +6,17 @@ export interface Ticker {
   stop: () => Promise<void>
 }
 
+type TickerLog = Pick<Logger, 'debug' | 'error'>
+
 /**
  * Calls `tick` every so many seconds, never twice at once. node-cron is a metronome in UTC here: what is due is
  * decided by Postgres, so clock changes, restarts and missed beats cost nothing.
  */
-export const startTicker = (everySeconds: number, tick: () => Promise<void>, log: Logger): Ticker => {
+export const startTicker = (everySeconds: number, tick: () => Promise<void>, log: TickerLog): Ticker => {
   setLogger(toCronLogger(log))
-  const task = schedule(`*/${everySeconds} * * * * *`, tick, {
+  const tickOrTell = (): Promise<void> =>
+    tick().catch((thrown: unknown) => log.error({ err: toError(thrown) }, 'tick failed'))
+  const task = schedule(`*/${everySeconds} * * * * *`, tickOrTell, {
     timezone: 'UTC',
     noOverlap: true,
     name: 'due feeds'
@@ -25,7 +29,7 @@ export const startTicker = (everySeconds: number, tick: () => Promise<void>, log
 }
 
 /** A late beat is nothing anybody must act on. */
-const toCronLogger = (log: Logger): Parameters<typeof setLogger>[0] => {
+const toCronLogger = (log: TickerLog): Parameters<typeof setLogger>[0] => {
   const say = (message: string | Error): void => {
     log.debug({ detail: toError(message).message }, 'ticker')
   }
