@@ -58,6 +58,10 @@ test('user and password come out of an address as they were meant', () => {
     user: 'us@er',
     password: 'päss'
   })
+  expect(splitAddress('ftp://us%er:100%@acme.example/feed.xml')).toMatchObject({
+    user: 'us%er',
+    password: '100%'
+  })
   expect(splitAddress('https://acme.example/feed.xml')).toBeUndefined()
   expect(splitAddress('/srv/feed.xml')).toBeUndefined()
 })

@@ -1,3 +1,4 @@
+import { userInfoOf } from '@sluice/shared/address'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import {
   toFetchSettings,
@@ -131,9 +132,9 @@ export const splitAddress = (
   address: string
 ): { address: string; user: string; password: string } | undefined => {
   const url = URL.parse(address)
-  if (url === null || (url.username === '' && url.password === '')) return undefined
-  const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
+  const found = url === null ? undefined : userInfoOf(url)
+  if (url === null || found === undefined) return undefined
   url.username = ''
   url.password = ''
-  return { address: url.href, user, password }
+  return { address: url.href, ...found }
 }

@@ -16,6 +16,18 @@ const KINDS: ReadonlyMap<string, 'http' | 'ftp' | 'sftp'> = new Map([
   ['sftp:', 'sftp']
 ])
 
+/** User and password that stand in a URL itself; `undefined` when there are none. */
+export const userInfoOf = ({ username, password }: URL): { user: string; password: string } | undefined =>
+  username === '' && password === '' ? undefined : { user: decoded(username), password: decoded(password) }
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // a percent sign that was meant as one
+  }
+}
+
 /** `undefined` when the text is none of these, or names no host. */
 export const parseAddress = (text: string): Address | undefined => {
   if (isAbsolute(text)) return { kind: 'file', path: text }

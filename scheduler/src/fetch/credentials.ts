@@ -1,3 +1,4 @@
+import { userInfoOf } from '@sluice/shared/address'
 import type { CredentialSettings } from '@sluice/shared/fetch-settings'
 
 /** Who we are to the vendor's server. */
@@ -7,10 +8,10 @@ export type Credentials = CredentialSettings & {
 }
 
 /** User and password that stand in the address itself, as they did before secrets were sealed. */
-export const credentialsIn = (url: URL): Credentials | undefined =>
-  url.username === '' && url.password === ''
-    ? undefined
-    : { scheme: 'basic', user: decoded(url.username), secret: decoded(url.password) }
+export const credentialsIn = (url: URL): Credentials | undefined => {
+  const found = userInfoOf(url)
+  return found === undefined ? undefined : { scheme: 'basic', user: found.user, secret: found.password }
+}
 
 /** The URL and the headers of a request with these credentials; a key is for SFTP and says nothing here. */
 export const authorize = (
@@ -34,13 +35,5 @@ export const authorize = (
       return { url: bare, headers: {} }
     default:
       return { url: bare, headers: {} }
-  }
-}
-
-const decoded = (text: string): string => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text // a percent sign that was meant as one
   }
 }
