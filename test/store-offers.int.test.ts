@@ -133,6 +133,25 @@ describe('an offer', () => {
   })
 })
 
+it('stays where it is when it changes: no index is written', async () => {
+  await writeOffers(sql, [offer('p-1')])
+  const stored = (await read('p-1')) as StoredOffer
+  const content = { ...stored.content, rooms: { bedroomsTotal: 9 } }
+  const updates = await db.transaction(async (tx) => {
+    const count = async () =>
+      (
+        await tx.$queryRaw<{ all: number; inPlace: number }[]>`
+          SELECT pg_stat_get_xact_tuples_updated('offers'::regclass)::int AS all,
+                 pg_stat_get_xact_tuples_hot_updated('offers'::regclass)::int AS "inPlace"`
+      )[0] ?? { all: 0, inPlace: 0 }
+    const before = await count()
+    await writeOffers(tx, [{ ...stored, content, revision: 2 }])
+    const after = await count()
+    return { all: after.all - before.all, inPlace: after.inPlace - before.inPlace }
+  })
+  expect(updates).toEqual({ all: 1, inPlace: 1 })
+})
+
 describe('concurrent batches', () => {
   const ROUNDS = 5
   const keys = Array.from({ length: 200 }, (_, index) => `k${index}`)
