@@ -2,6 +2,7 @@ import type { ChannelModel } from 'amqplib'
 import type { OutgoingMessage } from '../envelope.ts'
 import { toError } from '../errors.ts'
 import type { Logger } from '../log.ts'
+import { createLine } from './line.ts'
 import { openOutlet, problemOf, type Outlet } from './outlet.ts'
 import { notSent, unknownOutcome, type PublishError } from './publish-error.ts'
 import { publishOn } from './raw-publish.ts'
@@ -62,18 +63,6 @@ const WINDOW_BYTES = 16 * 1024 * 1024
 
 type SendOptions = Required<Pick<PublishOptions, 'timeoutMs' | 'mandatory'>>
 
-/** A caller in line; `start` sends its message, and is false when there was no sending after all. */
-interface Waiter {
-  start: () => boolean
-  giveUp: () => void
-}
-
-/** How long a message may stand in line, and be without an answer then. */
-interface Turn extends SendOptions {
-  waitMs: number | undefined
-  signal: AbortSignal | undefined
-}
-
 /** A publisher on `session`; it opens with the session and reopens with it. */
 export const createPublisher = (
   session: Session,
@@ -85,14 +74,12 @@ export const createPublisher = (
     renewAfterMs = DEFAULT_RENEW_AFTER_MS
   }: PublisherOptions
 ): Publisher => {
-  const line: Waiter[] = []
   const watch = createWatch()
   let outlet: Outlet | undefined
   /** Puts a new channel on the connection in place of this one; undefined without a connection. */
   let renew: ((refused: Outlet) => void) | undefined
   let isBlocked = false
   let outstanding = 0
-  let hasEnded = false
 
   const statusNow = (): PublisherStatus => {
     if (outlet === undefined) return 'down'
@@ -107,12 +94,10 @@ export const createPublisher = (
     return notSent(status === 'ready' ? 'down' : status)
   }
 
-  /** Something moved: whoever is first in line goes, as long as there is room. */
+  const line = createLine({ maxWaiting, hasRoom: () => statusNow() === 'ready', whyNot: refusalNow })
+
   const changed = (): void => {
-    while (line.length > 0 && statusNow() === 'ready') {
-      const first = line.shift()
-      if (first?.start() === false) line.unshift(first)
-    }
+    line.advance()
     watch.look()
   }
 
@@ -195,43 +180,6 @@ export const createPublisher = (
     return answer.promise
   }
 
-  /** Stands in line until the message is sent, then until it is answered. */
-  const sendInTurn = (message: OutgoingMessage, { waitMs, signal, ...options }: Turn): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const stopWaiting = (): void => {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', onAbort)
-      }
-      const waiter: Waiter = {
-        start: () => {
-          try {
-            const sent = send(message, options)
-            if (sent === undefined) return false
-            resolve(sent)
-          } catch (thrown) {
-            reject(toError(thrown))
-          }
-          stopWaiting()
-          return true
-        },
-        giveUp: () => {
-          stopWaiting()
-          reject(notSent('down'))
-        }
-      }
-      const leave = (why: Error): void => {
-        stopWaiting()
-        line.splice(line.indexOf(waiter), 1)
-        reject(why)
-      }
-      const onAbort = (): void => leave(toError(signal?.reason))
-      const onLate = (): void => leave(refusalNow())
-      const timer = waitMs === undefined ? undefined : setTimeout(onLate, waitMs)
-      signal?.addEventListener('abort', onAbort, { once: true })
-      line.push(waiter)
-      changed()
-    })
-
   session.attach({
     role: 'publish',
     open,
@@ -243,10 +191,7 @@ export const createPublisher = (
       renew = undefined
       if (outlet !== undefined) close(outlet)
     },
-    onEnd: () => {
-      hasEnded = true
-      for (const waiter of line.splice(0)) waiter.giveUp()
-    }
+    onEnd: line.dissolve
   })
 
   return {
@@ -260,9 +205,7 @@ export const createPublisher = (
       const sent = statusNow() === 'ready' ? send(message, options) : undefined
       if (sent !== undefined) return sent
       if (!wait) throw refusalNow()
-      if (hasEnded) throw notSent('down')
-      if (line.length >= maxWaiting) throw notSent('saturated')
-      return sendInTurn(message, { ...options, waitMs, signal })
+      return line.join({ send: () => send(message, options), waitMs, signal })
     },
     get status() {
       return statusNow()
