@@ -48,6 +48,11 @@ beforeAll(async () => {
     INSERT INTO offers (vendor_id, external_id, state, content, base_stamp, unit_stamps, source_stamps, row_version,
                         revision)
     SELECT ${vendorId}, 'x' || n, 'active', '{}', ${stampAt(0)}, '{}', '{}', 1, 1 FROM generate_series(1, ${ROWS}) n`
+  const { id: lateId } = await aVendor(sql, 'late')
+  await sql.$executeRaw`
+    INSERT INTO offers (vendor_id, external_id, state, content, base_stamp, unit_stamps, source_stamps, row_version,
+                        revision)
+    SELECT ${lateId}, 'x' || n, 'active', '{}', ${stampAt(0)}, '{}', '{}', 1, 1 FROM generate_series(1, ${BATCH}) n`
   await sql.$executeRaw`
     INSERT INTO feed_records (source_id, external_id, record_hash, format_version, source_revision, stamp,
                               fact_at_from, outcome, run_id)
@@ -104,6 +109,10 @@ const hot: Record<string, { tables: string[]; run: (sql: Sql) => Promise<unknown
   listOffers: {
     tables: ['offers'],
     run: (sql) => listOffers(sql, { limit: BATCH, after: { vendorId, externalId: 'x5' } })
+  },
+  'listOffers of one vendor': {
+    tables: ['offers'],
+    run: (sql) => listOffers(sql, { vendorSlug: 'late' })
   },
   findSkippable: { tables: ['feed_records', 'offers'], run: (sql) => findSkippable(sql, question()) },
   settleFeedRecords: {

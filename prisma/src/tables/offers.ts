@@ -113,8 +113,7 @@ export const listOffers = async (
 
 export const countOffers = async (sql: Sql, filter: OfferFilter = {}): Promise<number> => {
   const [row] = await sql.$queryRaw<[{ count: number }]>`
-    SELECT count(*)::float8 AS count FROM offers o JOIN vendors v ON v.id = o.vendor_id
-    WHERE ${matching(filter)}`
+    SELECT count(*)::float8 AS count FROM offers o WHERE ${matching(filter)}`
   return row.count
 }
 
@@ -122,7 +121,10 @@ const matching = ({ vendorSlug, state }: OfferFilter): Prisma.Sql =>
   Prisma.join(
     [
       state === undefined ? Prisma.sql`o.state <> 'incomplete'` : Prisma.sql`o.state = ${state}`,
-      ...(vendorSlug === undefined ? [] : [Prisma.sql`v.slug = ${vendorSlug}`])
+      // Known before the offers are looked for: joined by its slug, a vendor is found among those of all others.
+      ...(vendorSlug === undefined
+        ? []
+        : [Prisma.sql`o.vendor_id = (SELECT id FROM vendors WHERE slug = ${vendorSlug})`])
     ],
     ' AND '
   )
