@@ -80,7 +80,7 @@ const doTagsMatch = (bytes: Buffer): boolean => {
   const open: string[] = []
   let roots = 0
   let isSound = true
-  const nameOf = ({ nameStart, nameEnd }: Tag): string => tokenizer.text(nameStart, nameEnd)
+  const nameOf = ({ nameStart, nameEnd }: Tag): string => tokenizer.window.text(nameStart, nameEnd)
   const tokenizer = new XmlTokenizer({
     wantsText: false,
     onText: () => undefined,
@@ -93,7 +93,7 @@ const doTagsMatch = (bytes: Buffer): boolean => {
     },
     onStartTag: (tag: StartTag) => {
       const name = nameOf(tag)
-      if (tag.isBroken || open.length === MAX_DEPTH || !TAG.test(tokenizer.text(tag.start, tag.end)))
+      if (tag.isBroken || open.length === MAX_DEPTH || !TAG.test(tokenizer.window.text(tag.start, tag.end)))
         isSound = false
       if (open.length === 0) roots += 1
       if (!tag.isEmpty && !VOID.includes(localName(name))) open.push(name)
@@ -101,7 +101,7 @@ const doTagsMatch = (bytes: Buffer): boolean => {
     onEndTag: (tag) => {
       const name = nameOf(tag)
       if (VOID.includes(localName(name)) && open.at(-1) !== name) return
-      if (open.pop() !== name || !END_TAG.test(tokenizer.text(tag.start, tag.end))) isSound = false
+      if (open.pop() !== name || !END_TAG.test(tokenizer.window.text(tag.start, tag.end))) isSound = false
     }
   })
   tokenizer.push(bytes)

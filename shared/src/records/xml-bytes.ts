@@ -9,6 +9,14 @@ export const APOSTROPHE = 0x27
 export const OPEN_BRACKET = 0x5b
 export const CLOSE_BRACKET = 0x5d
 
+export const COMMENT_START = Buffer.from('<!--')
+export const CDATA_START = Buffer.from('<![CDATA[')
+export const SECTION_END = {
+  comment: Buffer.from('-->'),
+  cdata: Buffer.from(']]>'),
+  pi: Buffer.from('?>')
+} as const
+
 export const isSpace = (byte: number | undefined): boolean =>
   byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 

@@ -65,6 +65,7 @@ export class XmlScanner implements Scanner, TagListener {
 
   readonly #maxRecordBytes: number
   readonly #tokenizer = new XmlTokenizer(this)
+  readonly #window = this.#tokenizer.window
   readonly #outline = new XmlOutline()
   readonly #findings = new Findings()
   readonly #places: XmlPlaces
@@ -93,12 +94,12 @@ export class XmlScanner implements Scanner, TagListener {
   *finish(): Generator<ScannedEvent, void> {
     this.#tokenizer.finish()
     yield* this.#taken()
-    yield this.#findings.end(this.#tokenizer.end)
+    yield this.#findings.end(this.#window.end)
   }
 
   /** The stream broke: what is still to be read ends here. */
   damage(damage: FileDamage): void {
-    this.#findings.damage(damage, this.#tokenizer.end)
+    this.#findings.damage(damage, this.#window.end)
   }
 
   /** Whether the rest of the file does not matter any more. */
@@ -129,7 +130,7 @@ export class XmlScanner implements Scanner, TagListener {
       const isInRoot = this.#outline.isRootSeen && !this.#outline.isRootClosed
       this.#check(start, end, { kind, isInRoot, isFirst: this.#isAtBeginning(start) })
     } else {
-      const text = this.#tokenizer.text(start, end)
+      const text = this.#window.text(start, end)
       if (/^<!doctype\s+html\b/i.test(text)) this.fail('FEED_HTML', start, HTML)
       else if (!text.startsWith('<!DOCTYPE'))
         this.fail('FEED_STRUCTURE', start, 'a declaration is none that XML has')
@@ -137,7 +138,7 @@ export class XmlScanner implements Scanner, TagListener {
   }
 
   onText(start: number, end: number): void {
-    const { bytes, base } = this.#tokenizer
+    const { bytes, base } = this.#window
     for (let at = start; at < end; at++) {
       const byte = bytes[at - base] ?? 0
       if (isSpace(byte) || byte === BOM[at]) continue
@@ -166,7 +167,7 @@ export class XmlScanner implements Scanner, TagListener {
       this.#trailing(tag.start)
       return
     }
-    const name = this.#tokenizer.text(tag.nameStart, tag.nameEnd)
+    const name = this.#window.text(tag.nameStart, tag.nameEnd)
     if (!this.#outline.isRootSeen && !this.#acceptRoot(name, tag.start)) return
     if (this.#searchedSince !== undefined) {
       this.#goTo(this.#places.parentOf(name, this.#outline))
@@ -211,7 +212,7 @@ export class XmlScanner implements Scanner, TagListener {
       this.#trailing(tag.start)
       return
     }
-    const name = this.#tokenizer.text(tag.nameStart, tag.nameEnd)
+    const name = this.#window.text(tag.nameStart, tag.nameEnd)
     this.#check(tag.start, tag.end, { kind: 'endTag' })
     const { parent } = this.#outline
     const how = this.#outline.leave(name)
@@ -242,7 +243,7 @@ export class XmlScanner implements Scanner, TagListener {
 
   /** True when the element is being collected. */
   #capture(captures: readonly XmlCapture[], tag: StartTag, name: string): boolean {
-    const startTag = this.#tokenizer.text(tag.start, tag.end)
+    const startTag = this.#window.text(tag.start, tag.end)
     const elements = captures.filter((capture) => {
       if (capture.attribute === undefined) return true
       this.#captures.surroundings.take(capture, attributeOf(startTag, capture.attribute))
@@ -312,14 +313,13 @@ export class XmlScanner implements Scanner, TagListener {
 
   /** A record that nobody saw is not gone: what may hide one makes the file no whole list. */
   #suspect({ name, beside }: Collected, kind: SectionKind, start: number, end: number): void {
-    const { bytes, base } = this.#tokenizer
-    if (!swallowsRecord(bytes.subarray(start - base, end - base), kind, name, beside)) return
+    if (!swallowsRecord(this.#window.view(start, end), kind, name, beside)) return
     const reason = 'a CDATA section or comment in a record holds the next record; its end seems to be missing'
     this.fail('FEED_STRUCTURE', start, reason)
   }
 
   #complete(collected: Collected, end: number): void {
-    const bytes = this.#tokenizer.slice(collected.start, end)
+    const bytes = this.#window.slice(collected.start, end)
     if (collected.captures === undefined) {
       if (collected.firstNested !== undefined) this.#isNestingSeen = true
       this.#findings.addRecord(collected.start, bytes, this.#around(collected))
@@ -399,7 +399,7 @@ export class XmlScanner implements Scanner, TagListener {
   #isNamed({ nameStart, nameEnd }: Tag, name: Buffer): boolean {
     const length = nameEnd - nameStart
     if (length !== name.length) return false
-    const { bytes, base } = this.#tokenizer
+    const { bytes, base } = this.#window
     const from = nameStart - base
     for (let at = 0; at < length; at++) if (bytes[from + at] !== name[at]) return false
     return true
@@ -447,7 +447,7 @@ export class XmlScanner implements Scanner, TagListener {
       this.#abandon(collected, collected.firstNested)
       return true
     }
-    const next = this.#tokenizer.findTag(collected.beside, Math.max(openAt, collected.start) + 1)
+    const next = this.#window.findTag(collected.beside, Math.max(openAt, collected.start) + 1)
     if (next === undefined) {
       this.#release()
       this.fail('FEED_CUT_SHORT', collected.start, 'the file ends inside a record')
@@ -465,7 +465,7 @@ export class XmlScanner implements Scanner, TagListener {
       return false
     }
     if (openAt < end && this.#searchedSince === undefined) {
-      const next = this.#tokenizer.findTag(this.#places.names, openAt + 1)
+      const next = this.#window.findTag(this.#places.names, openAt + 1)
       if (next !== undefined) {
         this.#skipSection(openAt)
         return true
@@ -485,7 +485,7 @@ export class XmlScanner implements Scanner, TagListener {
     if (this.#outline.isRootClosed) {
       this.#trailing(at)
     } else {
-      const sample = this.#tokenizer.text(at, Math.min(end, at + 60)).replace(/\s+/g, ' ')
+      const sample = this.#window.text(at, Math.min(end, at + 60)).replace(/\s+/g, ' ')
       if (this.#outline.isRootSeen)
         this.fail('FEED_STRUCTURE', at, `text stands between the records: "${sample}"`)
       else this.fail('FEED_NOT_XML', at, `the file is not XML, it begins with "${sample}"`)
@@ -495,9 +495,9 @@ export class XmlScanner implements Scanner, TagListener {
   /** Nothing but blanks stands in front of it, which XML does not allow and every browser does. */
   #isAtBeginning(start: number): boolean {
     const isFirst = this.#checks === 0 && !this.#outline.isRootSeen
-    const { bytes, base } = this.#tokenizer
+    const { bytes, base } = this.#window
     const isBehindMark = base === 0 && start === BOM.length && bytes[0] === BOM[0]
-    const isDeclaration = /^<\?xml\s/.test(this.#tokenizer.text(start, start + 6))
+    const isDeclaration = /^<\?xml\s/.test(this.#window.text(start, start + 6))
     if (isFirst && start > 0 && !isBehindMark && isDeclaration) {
       this.#findings.warn('FEED_DECLARATION', 'Blanks stand in front of the XML declaration')
     }
@@ -507,7 +507,7 @@ export class XmlScanner implements Scanner, TagListener {
   /** The scanner itself looks at no more than it needs: what stands around the records must be sound all the same. */
   #check(start: number, end: number, markup: OutsideMarkup): void {
     if (this.#checks++ >= MAX_OUTSIDE_CHECKS) return
-    const fault = outsideFault(this.#tokenizer.text(start, end), markup)
+    const fault = outsideFault(this.#window.text(start, end), markup)
     if (fault !== undefined)
       this.fail('FEED_STRUCTURE', start, `what stands around the records is not sound: ${fault}`)
   }
@@ -536,7 +536,7 @@ export class XmlScanner implements Scanner, TagListener {
   /** Of a record whose end is missing; a record of a name nobody knew may be lost with it, and then it has none. */
   #headOf({ start }: Collected, end = start + this.#maxRecordBytes): Buffer | undefined {
     if (!this.#places.areNamesKnown || this.#heads++ >= MAX_HEADS) return undefined
-    return this.#tokenizer.slice(start, Math.min(end, start + MAX_HEAD_BYTES))
+    return this.#window.slice(start, Math.min(end, start + MAX_HEAD_BYTES))
   }
 
   #pauseWhenFull(): void {

@@ -1,7 +1,5 @@
-import { endsName, LT, SLASH } from './xml-bytes.ts'
+import { CDATA_START, endsName, LT, SLASH } from './xml-bytes.ts'
 import type { SectionKind } from './xml-tokenizer.ts'
-
-const CDATA_START = Buffer.from('<![CDATA[')
 
 /**
  * Whether a section that stands inside a record looks as if its end were missing and that of a later record's section

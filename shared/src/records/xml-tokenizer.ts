@@ -1,17 +1,20 @@
 import {
   APOSTROPHE,
   BANG,
-  CLOSE_BRACKET,
+  CDATA_START,
+  COMMENT_START,
   endsName,
   endsValue,
   GT,
   isNameStart,
   LT,
-  OPEN_BRACKET,
   QUESTION,
   QUOTE,
+  SECTION_END,
   SLASH
 } from './xml-bytes.ts'
+import { XmlDoctype } from './xml-doctype.ts'
+import { toNeedle, XmlWindow } from './xml-window.ts'
 
 /**
  * UTF-8 XML as a stream of bytes → where its tags are. Knows CDATA, comments, processing instructions, DOCTYPE with an
@@ -20,7 +23,7 @@ import {
  * looking for `<` byte by byte is exact.
  */
 
-/** Whom the tokenizer tells. Positions are offsets in the file; `bytes[position - base]` is the byte there. */
+/** Whom the tokenizer tells. Positions are offsets in the file; in the window `bytes[position - base]` is the byte there. */
 export interface TagListener {
   /** `isBroken`: the tag never closed properly, and reading goes on at the next `<`, which is `end`. */
   onStartTag: (tag: StartTag) => void
@@ -53,24 +56,10 @@ export type SectionKind = 'comment' | 'cdata' | 'pi' | 'doctype'
 
 type State = 'text' | 'startTag' | 'endTag' | 'doctype' | 'search' | SectionKind
 
-const COMMENT_START = Buffer.from('<!--')
-const CDATA_START = Buffer.from('<![CDATA[')
-const SECTION_END = {
-  comment: Buffer.from('-->'),
-  cdata: Buffer.from(']]>'),
-  pi: Buffer.from('?>')
-} as const
-
-const INITIAL_BYTES = 128 * 1024
 /** A quoted value this long that also holds a `<` is an unclosed quote, not an attribute. */
 const MAX_SUSPECT_QUOTE_BYTES = 64 * 1024
-/** Texts are mostly short; a call into `indexOf` costs as much as looking at this many bytes. */
-const SHORT_TEXT_BYTES = 24
-
 export class XmlTokenizer {
-  /** The retained part of the file, `base` being the offset of its first byte. */
-  bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES)
-  base = 0
+  readonly window = new XmlWindow()
   /** Bytes from here on are retained although they have been read; `undefined` keeps nothing. */
   keepFrom: number | undefined
   /** Names whose tags are told; while it is set, sound tags with other names are passed over. `undefined` tells all. */
@@ -83,8 +72,7 @@ export class XmlTokenizer {
   readonly #listener: TagListener
   readonly #tag: StartTag = { start: 0, end: 0, nameStart: 0, nameEnd: 0, isEmpty: false, isBroken: false }
   #state: State = 'text'
-  /** The three below are indexes into `bytes`. */
-  #length = 0
+  /** The two below are indexes into the window. */
   #at = 0
   #start = 0
   #ended = false
@@ -93,9 +81,7 @@ export class XmlTokenizer {
   #quoteStart = 0
   /** First `<` inside the open quote, or -1. */
   #suspect = -1
-  #inSubset = false
-  /** Inside a DOCTYPE: the comment or instruction being skipped. */
-  #inner: 'comment' | 'pi' | undefined
+  readonly #doctype = new XmlDoctype()
   #needles: readonly Buffer[] = []
   #isPaused = false
   /** The offset up to which the file had been read when reading first went back. */
@@ -119,11 +105,6 @@ export class XmlTokenizer {
     this.#run()
   }
 
-  /** Offset behind the last byte fed. */
-  get end(): number {
-    return this.base + this.#length
-  }
-
   /** Reads no further, whatever is fed. */
   halt(): void {
     this.#isHalted = true
@@ -143,20 +124,11 @@ export class XmlTokenizer {
     this.#run()
   }
 
-  /** A copy of the bytes of [start, end), which must be retained. */
-  slice(start: number, end: number): Buffer {
-    return Buffer.from(this.bytes.subarray(start - this.base, end - this.base))
-  }
-
-  text(start: number, end: number): string {
-    return this.bytes.toString('utf8', start - this.base, end - this.base)
-  }
-
   /** Reads on from `offset`, which must be retained, as if text began there. */
   rewind(offset: number): void {
     this.#goesBack()
     this.#state = 'text'
-    this.#at = offset - this.base
+    this.#at = offset - this.window.base
   }
 
   /** Skips from `offset` to the next start tag with one of the names, looking at nothing but bytes. */
@@ -164,45 +136,24 @@ export class XmlTokenizer {
     this.#goesBack()
     this.#state = 'search'
     this.#needles = names.map(toNeedle)
-    this.#at = offset - this.base
-  }
-
-  /** Offset of the next start tag with one of the names among the bytes retained, whatever it stands in. */
-  findTag(names: readonly Buffer[], offset: number): number | undefined {
-    const found = this.#indexOfTag(names.map(toNeedle), offset - this.base)
-    return found === -1 ? undefined : this.base + found
+    this.#at = offset - this.window.base
   }
 
   #goesBack(): void {
-    this.#furthest = Math.max(this.#furthest, this.base + this.#length)
+    this.#furthest = Math.max(this.#furthest, this.window.end)
     const kind = this.#state
     if (kind !== 'comment' && kind !== 'cdata' && kind !== 'pi') return
-    this.#endless[kind] = { from: this.base + this.#start, to: this.base + this.#at }
+    this.#endless[kind] = { from: this.window.base + this.#start, to: this.window.base + this.#at }
   }
 
   #append(chunk: Uint8Array): void {
-    const needed = this.#length + chunk.length + 1
-    if (needed > this.bytes.length) this.#makeRoom(chunk.length + 1)
-    this.bytes.set(chunk, this.#length)
-    this.#length += chunk.length
-    this.bytes[this.#length] = LT // a sentinel: the search for `<` never runs on into bytes of earlier chunks
-  }
-
-  /** Drops what nobody needs; grows, by doubling, only when what is left does not fit. */
-  #makeRoom(bytes: number): void {
+    const { window, keepFrom } = this
     const open = this.#open()
-    const from = Math.min(open, this.keepFrom === undefined ? open : this.keepFrom - this.base)
-    const kept = this.#length - from
-    const fits = kept + bytes <= this.bytes.length / 2
-    const target = fits ? this.bytes : Buffer.allocUnsafe(Math.max(INITIAL_BYTES, (kept + bytes) * 2))
-    target.set(this.bytes.subarray(from, this.#length))
-    this.bytes = target
-    this.base += from
-    this.#length = kept
-    this.#at -= from
-    this.#start -= from
-    this.#quoteStart -= from
-    if (this.#suspect !== -1) this.#suspect -= from
+    const gone = window.append(chunk, keepFrom === undefined ? open : Math.min(open, keepFrom - window.base))
+    this.#at -= gone
+    this.#start -= gone
+    this.#quoteStart -= gone
+    if (this.#suspect !== -1) this.#suspect -= gone
   }
 
   #run(): void {
@@ -210,10 +161,10 @@ export class XmlTokenizer {
     while (goesOn && !this.#isHalted) {
       while (!this.#isHalted && !this.#isPaused && this.#step()) {
         // every step moves on by a token, or says that it needs more bytes
-        if (this.base + this.#at < this.#furthest) this.rereadTokens++
+        if (this.window.base + this.#at < this.#furthest) this.rereadTokens++
       }
       if (this.#isHalted || this.#isPaused) return
-      goesOn = this.#listener.onPending(this.base + this.#open(), this.base + this.#length, this.#ended)
+      goesOn = this.#listener.onPending(this.window.base + this.#open(), this.window.end, this.#ended)
     }
     this.#isPaused = false
   }
@@ -243,12 +194,13 @@ export class XmlTokenizer {
 
   #readText(): boolean {
     // What is read again is counted tag by tag.
-    if (this.told !== undefined && this.base + this.#at >= this.#furthest) this.#passOver(this.told)
+    if (this.told !== undefined && this.window.base + this.#at >= this.#furthest) this.#passOver(this.told)
     const begin = this.#at
-    const at = this.#indexOfLt(begin)
-    if (at > begin && this.#listener.wantsText) this.#listener.onText(this.base + begin, this.base + at)
+    const at = this.window.indexOfLt(begin)
+    if (at > begin && this.#listener.wantsText)
+      this.#listener.onText(this.window.base + begin, this.window.base + at)
     this.#at = at
-    if (at === this.#length) return false
+    if (at === this.window.length) return false
     const state = this.#classify(at)
     if (state === undefined) return false
     this.#state = state
@@ -256,18 +208,16 @@ export class XmlTokenizer {
     this.#start = at
     this.#quote = 0
     this.#suspect = -1
-    this.#inSubset = false
-    this.#inner = undefined
+    if (state === 'doctype') this.#doctype.begin()
     return true
   }
 
   /** Moves to the first tag that is told, or that takes a closer look: unsound, unfinished or no tag at all. */
   #passOver(told: readonly Uint8Array[]): void {
-    const { bytes } = this
-    const length = this.#length
+    const { bytes, length } = this.window
     let at = this.#at
     for (;;) {
-      at = this.#indexOfLt(at)
+      at = this.window.indexOfLt(at)
       const next = bytes[at + 1] ?? 0
       const isEnd = next === SLASH
       if (at + 1 >= length || !(isEnd || isNameStart(next))) break
@@ -280,18 +230,9 @@ export class XmlTokenizer {
     this.#at = at
   }
 
-  #indexOfLt(from: number): number {
-    const { bytes } = this
-    const length = this.#length
-    const near = Math.min(length, from + SHORT_TEXT_BYTES)
-    for (let at = from; at < near; at++) if (bytes[at] === LT) return at
-    if (near === length) return length
-    return bytes.indexOf(LT, near) // the sentinel stands at `length`
-  }
-
   /** What the `<` at `at` begins; moves `#at` behind its first bytes. `undefined`: too few bytes to tell. */
   #classify(at: number): State | undefined {
-    const next = at + 1 < this.#length ? this.bytes[at + 1] : undefined
+    const next = at + 1 < this.window.length ? this.window.bytes[at + 1] : undefined
     if (next === undefined) {
       if (this.#ended) this.#at = at + 1
       return this.#ended ? 'text' : undefined
@@ -314,8 +255,8 @@ export class XmlTokenizer {
       ['comment', COMMENT_START],
       ['cdata', CDATA_START]
     ] as const) {
-      const length = Math.min(start.length, this.#length - at)
-      if (this.bytes.compare(start, 0, length, at, at + length) !== 0) continue
+      const length = Math.min(start.length, this.window.length - at)
+      if (this.window.bytes.compare(start, 0, length, at, at + length) !== 0) continue
       if (length < start.length && !this.#ended) return undefined
       this.#at = at + length
       return kind
@@ -325,8 +266,7 @@ export class XmlTokenizer {
   }
 
   #readStartTag(): boolean {
-    const { bytes } = this
-    const length = this.#length
+    const { bytes, length } = this.window
     let at = this.#at
     let quote = this.#quote
     for (; at < length; at++) {
@@ -381,8 +321,8 @@ export class XmlTokenizer {
   }
 
   #readEndTag(): boolean {
-    const { bytes } = this
-    for (let at = this.#at; at < this.#length; at++) {
+    const { bytes } = this.window
+    for (let at = this.#at; at < this.window.length; at++) {
       const byte = bytes[at]
       if (byte !== GT && byte !== LT) continue
       const end = byte === GT ? at + 1 : at // `</a <b>`: the tag lost its `>`
@@ -392,105 +332,59 @@ export class XmlTokenizer {
       this.#listener.onEndTag(this.#tag)
       return true
     }
-    this.#at = this.#length
+    this.#at = this.window.length
     return false
   }
 
   /** The one tag object is reused: two million allocations less in a file of 20,000 offers. */
   #fillTag(nameStart: number, end: number): void {
-    const { bytes } = this
+    const { bytes } = this.window
     let nameEnd = nameStart
     while (nameEnd < end && !endsName(bytes[nameEnd])) nameEnd++
-    this.#tag.start = this.base + this.#start
-    this.#tag.end = this.base + end
-    this.#tag.nameStart = this.base + nameStart
-    this.#tag.nameEnd = this.base + nameEnd
+    this.#tag.start = this.window.base + this.#start
+    this.#tag.end = this.window.base + end
+    this.#tag.nameStart = this.window.base + nameStart
+    this.#tag.nameEnd = this.window.base + nameEnd
   }
 
   #readSection(kind: 'comment' | 'cdata' | 'pi'): boolean {
     const endless = this.#endless[kind]
-    const offset = this.base + this.#at
+    const offset = this.window.base + this.#at
     if (endless !== undefined && offset >= endless.from && offset < endless.to)
-      this.#at = endless.to - this.base
-    if (!this.#skipTo(SECTION_END[kind])) return false
-    this.#state = 'text'
-    this.#listener.onSection(kind, this.base + this.#start, this.base + this.#at)
-    return true
-  }
-
-  /** Moves behind `needle`, or as far as it cannot have begun yet. */
-  #skipTo(needle: Buffer): boolean {
-    const found = this.bytes.subarray(0, this.#length).indexOf(needle, this.#at)
-    if (found === -1) {
-      this.#at = Math.max(this.#at, this.#length - needle.length + 1)
+      this.#at = endless.to - this.window.base
+    const behind = this.window.indexBehind(SECTION_END[kind], this.#at)
+    if (behind === -1) {
+      this.#at = this.window.earliest(SECTION_END[kind], this.#at)
       return false
     }
-    this.#at = found + needle.length
+    this.#at = behind
+    this.#state = 'text'
+    this.#listener.onSection(kind, this.window.base + this.#start, this.window.base + this.#at)
     return true
   }
 
   #readDoctype(): boolean {
-    for (;;) {
-      if (this.#inner !== undefined) {
-        if (!this.#skipTo(SECTION_END[this.#inner])) return false
-        this.#inner = undefined
-      }
-      const at = this.#at
-      if (at >= this.#length) return false
-      const byte = this.bytes[at]
-      if (this.#quote !== 0) {
-        const end = this.bytes.subarray(0, this.#length).indexOf(this.#quote, at)
-        this.#at = end === -1 ? this.#length : end + 1
-        if (end !== -1) this.#quote = 0
-        continue
-      }
-      if (byte === LT && this.#inSubset) {
-        const state = this.#classify(at)
-        if (state === undefined) return false
-        if (state === 'comment' || state === 'pi') this.#inner = state
-        continue
-      }
-      this.#at = at + 1
-      if (byte === QUOTE || byte === APOSTROPHE) this.#quote = byte
-      else if (byte === OPEN_BRACKET) this.#inSubset = true
-      else if (byte === CLOSE_BRACKET) this.#inSubset = false
-      else if (byte === GT && !this.#inSubset) {
-        this.#state = 'text'
-        this.#listener.onSection('doctype', this.base + this.#start, this.base + this.#at)
-        return true
-      }
-    }
+    const { at, isClosed } = this.#doctype.read(this.window, this.#at)
+    this.#at = at
+    if (!isClosed) return false
+    this.#state = 'text'
+    this.#listener.onSection('doctype', this.window.base + this.#start, this.window.base + this.#at)
+    return true
   }
 
   #search(): boolean {
-    const found = this.#indexOfTag(this.#needles, this.#at)
+    const found = this.window.indexOfTag(this.#needles, this.#at)
     if (found === -1) {
       // The longest needle and the byte behind it may still be coming.
       const longest = Math.max(...this.#needles.map(({ length }) => length))
-      this.#at = Math.max(this.#at, this.#length - longest)
+      this.#at = Math.max(this.#at, this.window.length - longest)
       return false
     }
     this.#at = found
     this.#state = 'text'
     return true
   }
-
-  /** Where the first start tag named like a needle (with its `<`) begins, the byte behind the name included; or -1. */
-  #indexOfTag(needles: readonly Buffer[], from: number): number {
-    let first = -1
-    for (const needle of needles) {
-      const bytes = this.bytes.subarray(0, first === -1 ? this.#length : first)
-      let found = bytes.indexOf(needle, from)
-      while (found !== -1 && !endsName(this.bytes[found + needle.length])) {
-        found = bytes.indexOf(needle, found + 1)
-      }
-      if (found !== -1) first = found
-    }
-    return first
-  }
 }
-
-const toNeedle = (name: Buffer): Buffer => Buffer.concat([Buffer.from('<'), name])
 
 /** Whether one of the names begins at `at`, as far as there are bytes to tell. */
 const mayBegin = (names: readonly Uint8Array[], bytes: Uint8Array, at: number, length: number): boolean => {
