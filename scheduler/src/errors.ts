@@ -16,7 +16,7 @@ import { SluiceError, type ErrorDetails } from '@sluice/shared/errors'
  * | `FETCH_STATUS` | any other answer than 200 |
  * | `FETCH_REDIRECTS` | too many redirects, or one that leads nowhere |
  * | `FETCH_UNREACHABLE` | name, connection or TLS |
- * | `FETCH_TIMEOUT` | connecting, or the whole download, took too long |
+ * | `FETCH_TIMEOUT` | connecting (FTP: and logging in), or the whole download, took too long |
  * | `FETCH_STALLED` | silence for too long |
  * | `FETCH_CUT_SHORT` | the connection ended before the body did |
  * | `FETCH_TOO_LARGE` | more bytes than allowed |
@@ -33,7 +33,7 @@ import { SluiceError, type ErrorDetails } from '@sluice/shared/errors'
  * | `UNPACK_TOO_LARGE` | more bytes than allowed once unpacked |
  * | `FETCH_UPLOADING` | the file is still being uploaded, or its done-file is missing |
  * | `FETCH_CHANGED` | the file was replaced while it was read (partial) |
- * | `FETCH_PAGES` | pages without end, or a next page that leads back |
+ * | `FETCH_PAGES` | pages without end, or a next page that leads back or where we do not follow |
  * | `FETCH_SETTINGS` | the settings of the source do not fit its address, or cannot be read |
  * | `SPOOL_FULL` | the disk of the spool would fall under its reserve |
  * | `FEED_…` | what the reader says of the file: `DocumentFaultCode` in `@sluice/shared/records` |
