@@ -212,7 +212,7 @@ describe.skipIf(missing !== undefined)(
       ]
       const credentials = password()
       expect(
-        await fetchText({ ...request, credentials }, { resolver, limits: { connectTimeoutMs: 1_000 } })
+        await fetchText({ ...request, credentials }, { resolver, limits: { connectTimeoutMs: 2_000 } })
       ).toBe(XML)
       silent.close()
     })

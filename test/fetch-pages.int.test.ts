@@ -120,7 +120,7 @@ test('time that is over while a page is waited for ends the feed with the troubl
     '/1': leadingTo('/2'),
     '/2': (_request, response) => response.writeHead(503, { 'retry-after': '20' }).end()
   }
-  const { texts, cutShort } = await fetchPages({ patience: { attempts: 2, baseMs: 1 } }, { timeoutMs: 300 })
+  const { texts, cutShort } = await fetchPages({ patience: { attempts: 2, baseMs: 1 } }, { timeoutMs: 1_000 })
   expect(texts).toEqual(['[1]'])
   expect(cutShort).toMatchObject({ code: 'FETCH_STATUS' })
 })
