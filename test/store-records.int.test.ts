@@ -154,37 +154,9 @@ describe('a rejection', () => {
     expect(idsOf(await listRejections(sql, { sourceSlug: slug }))).toContain('whole')
   })
 
-  it('waits for whoever writes its offer: one of the two sees the other', async () => {
-    const { id: sourceId, vendorId, slug } = source
-    const offer = anOffer({ vendorId, externalId: 'met' })
-    await writeOffers(sql, [offer])
-    const applied = Promise.withResolvers<void>()
-    let isOpened = false
-    const open = (): Promise<void> =>
-      db.transaction(async (tx) => {
-        await openRejections(tx, [rejection('met', 10)])
-        isOpened = true
-        await applied.promise // until then nobody sees it
-      })
-    const { opening } = await db.transaction(async (tx) => {
-      await writeOffers(tx, [{ ...offer, rowVersion: 1, sourceStamps: { [slug]: stampAt(20) } }])
-      const begun = open()
-      await waitFor('it to wait, or not to', async () => {
-        const waiting = await sql.$queryRaw<object[]>`
-          SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
-        return isOpened || waiting.length > 0
-      })
-      await closeRejections(tx, [{ sourceId, externalId: 'met', stamp: stampAt(20) }])
-      return { opening: begun }
-    })
-    applied.resolve()
-    await opening
-    expect(await listRejections(sql, { sourceSlug: slug, open: true })).toEqual([])
-  })
-
   it('that stayed open beside something newer is closed by the upkeep', async () => {
-    const { id: sourceId, slug } = source
-    const ids = ['fed', 'patched', 'refused', 'older', 'other', 'unknown']
+    const { id: sourceId, vendorId, slug } = source
+    const ids = ['fed', 'pushed', 'patched', 'refused', 'older', 'other', 'unknown']
     await openRejections(
       sql,
       ids.map((id) => rejection(id, 10, id === 'unknown' ? { code: 'OFFER_UNKNOWN' } : {}))
@@ -192,6 +164,10 @@ describe('a rejection', () => {
     const said = { sourceId, formatVersion: 1, sourceRevision: 1, factAtFrom: 'record', runId: '1' } as const
     await settleFeedRecords(sql, [
       { ...said, externalId: 'fed', recordHash: 'f', stamp: stampAt(20), outcome: 'stale' }
+    ])
+    await writeOffers(sql, [
+      anOffer({ vendorId, externalId: 'pushed', sourceStamps: { [slug]: stampAt(20) } }),
+      anOffer({ vendorId, externalId: 'other', sourceStamps: { [slug]: stampAt(9) } })
     ])
     const patch = (externalId: string, seconds: number, outcome: NewDelivery['outcome']): NewDelivery =>
       delivery(`${slug}-${externalId}.0`, { externalId, stamp: stampAt(seconds), outcome })
@@ -202,10 +178,11 @@ describe('a rejection', () => {
       patch('unknown', 20, 'incomplete'),
       patch('nobody', 20, 'unchanged')
     ])
-    expect(await closeOvertaken(sql)).toBe(2)
+    expect(await closeOvertaken(sql)).toBe(3)
     expect(idsOf(await listRejections(sql, { sourceSlug: slug, open: false })).toSorted()).toEqual([
       'fed',
-      'patched'
+      'patched',
+      'pushed'
     ])
     expect(await closeOvertaken(sql)).toBe(0)
   })

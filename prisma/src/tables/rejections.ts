@@ -32,12 +32,10 @@ export interface RejectionRow extends NewRejection {
 /**
  * One row a source and external id; a newer or equal stamp moves it and opens it again. A rejection that arrives after
  * something newer from its source has been applied, or after all of the offer was said anew, is history and opens nothing.
- * In a transaction it waits for whoever is writing the offer, so that one of the two sees the other; what neither saw,
- * because the offer was new, `closeOvertaken` finds.
+ * Whoever applies something newer at the same moment is not seen, nor waited for: `closeOvertaken` finds what that leaves.
  */
 export const openRejections = async (sql: Sql, rows: readonly NewRejection[]): Promise<void> => {
   if (rows.length === 0) return
-  await lockOffers(sql, rows)
   await sql.$executeRaw`
     INSERT INTO rejections AS t (
       source_id, external_id, code, path, message, stamp, message_id, run_id, record
@@ -62,23 +60,6 @@ export const openRejections = async (sql: Sql, rows: readonly NewRejection[]): P
       last_at = now(),
       closed_at = NULL
     WHERE EXCLUDED.stamp >= t.stamp`
-}
-
-/** A statement of its own: the next one sees what those had written for whom it waited. */
-const lockOffers = async (sql: Sql, rows: readonly NewRejection[]): Promise<void> => {
-  const keys = rows.map(({ sourceId, externalId }) => ({ sourceId, externalId }))
-  await sql.$queryRaw`
-    WITH keys AS (
-      SELECT DISTINCT s.vendor_id, r."externalId" COLLATE "C" AS external_id
-      FROM jsonb_to_recordset(${toForgivingRows(keys)}::jsonb) AS r("sourceId" int, "externalId" text)
-      JOIN sources s ON s.id = r."sourceId"
-      ORDER BY 1, 2
-    )
-    SELECT locked.row_version FROM keys, LATERAL (
-      SELECT o.row_version FROM offers o
-      WHERE o.vendor_id = keys.vendor_id AND o.external_id = keys.external_id
-      FOR SHARE
-    ) AS locked`
 }
 
 /** Whether something newer than a rejection was applied, as far as rows that are kept by key can tell. */
@@ -125,9 +106,9 @@ export const closeRejections = async (
 }
 
 /**
- * Closes what stayed open though something newer was applied: the first record of an offer beside it, or before it a
- * patch that changed nothing and left its trace in `deliveries` alone. There it is looked for among those of the last
- * three hours: a look an hour, and the time of the ladder. Returns how many.
+ * Closes what stayed open though something newer was applied: in the same moment, or before it by a patch that changed
+ * nothing and left its trace in `deliveries` alone. There it is looked for among those of the last three hours: a look an
+ * hour, and the time of the ladder. Returns how many.
  */
 export const closeOvertaken = (sql: Sql): Promise<number> =>
   sql.$executeRaw`
