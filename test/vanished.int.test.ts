@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDemoOffers, type DemoOffer } from '@sluice/examples/costa-demo'
 import type { Sql } from '@sluice/prisma/client'
-import { findRun, settledOutcomes, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import { claimRun, findRun, settledOutcomes, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import { findOffer } from '@sluice/prisma/tables/offers'
 import { answerPending, closeEarlier } from '@sluice/prisma/tables/removals'
-import { pauseSource, resumeSource, type SourceRow } from '@sluice/prisma/tables/sources'
+import { markSeen } from '@sluice/prisma/tables/run-seen'
+import { pauseSource, requestRun, resumeSource, type SourceRow } from '@sluice/prisma/tables/sources'
+import { createLogger } from '@sluice/shared/log'
+import { createLedger } from '../scheduler/src/ledger.ts'
+import { withdrawVanished } from '../scheduler/src/vanished.ts'
 import { sluice } from './support/cli.ts'
 import { createFeedShop, kyero, type FeedShop } from './support/feed-shop.ts'
 
@@ -214,6 +218,31 @@ describe('nothing is withdrawn', () => {
     expect(await feed.withdrawn()).toEqual([])
     expect(await feed.run(without(feed.offers, 0))).toMatchObject({ removals: 'sent', vanished: 1 })
   })
+
+  test('by a run that was taken over, and it knows that its marks are gone because of that', async () => {
+    const { source } = feed
+    await requestRun(sql, source.id)
+    const { db } = shop.database
+    const run = await db.transaction((tx) =>
+      claimRun(tx, { sourceId: source.id, leaseToken: 'frozen', leaseMs: 1 })
+    )
+    if (run === undefined) throw new Error('it was due')
+    await markSeen(sql, run.id, [feed.offers[0]?.id ?? ''])
+    expect(await feed.run(), 'the run that takes over').toMatchObject({ state: 'done' })
+
+    const log = createLogger({ service: 'test', level: 'silent' })
+    const ledger = createLedger({ db, run, leaseMs: 1, log })
+    const { publisher, broker } = shop
+    const exchange = broker.topology.exchanges.records
+    const [credit, signal] = [{ take: nothing, settled: nothing }, ledger.signal]
+    const format = { name: 'kyero', formatVersion: 1 }
+    const withdrawal = withdrawVanished(
+      { db, publisher, exchange, run, source, format, ledger, credit, signal, log },
+      { runId: run.id, factAt: 1, receivedAt: 1, records: 1, unseen: 0 }
+    )
+    await expect(withdrawal).rejects.toMatchObject({ code: 'RUN_SUPERSEDED' })
+    await ledger.stop()
+  })
 })
 
 describe('removals that are pending', () => {
@@ -321,6 +350,8 @@ describe('removals that are pending', () => {
 
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, index) => from + index)
+
+const nothing = (): Promise<void> => Promise.resolve()
 
 const flatOf = (id: string) => ({
   id,

@@ -68,7 +68,7 @@ export const withdrawVanished = async (at: VanishedOptions, list: List): Promise
     ...absence,
     ...(notSeenIn === undefined ? {} : { notSeenIn })
   })
-  demandWhole(list, census.seen)
+  await demandWhole(at, list, census.seen)
   // Without a release nobody has allowed anything.
   const unreleased = released === undefined ? census.gone : census.unreleased
   const believed = await newestBelieved(sql, at.source.id)
@@ -108,7 +108,7 @@ export const withdrawLeft = async (at: VanishedOptions, isSameFile: boolean): Pr
 
   const absence = await absenceOf(at, list, [...(await runsSince(sql, at.source.id, list.runId)), at.run.id])
   const census = await takeCensus(sql, at.run.id, absence)
-  demandWhole(list, census.seen)
+  await demandWhole(at, list, census.seen)
   if (!isReleased) {
     if (census.gone === 0) return
     const held = implausible({ ...census, unreleased: census.gone, records: list.records }, at.source)
@@ -136,9 +136,10 @@ const absenceOf = async (at: VanishedOptions, list: List, seenIn: readonly strin
   stamp: stampFor(at, list, 1)
 })
 
-/** Nothing is gone because its mark is: then it is our mistake, and not the vendor's word. */
-const demandWhole = ({ records, unseen }: List, seen: number): void => {
+/** Nothing is gone because its mark is: whoever takes a run over removes its marks, else it is our mistake. */
+const demandWhole = async (at: VanishedOptions, { records, unseen }: List, seen: number): Promise<void> => {
   if (seen >= records - unseen) return
+  await write(at, () => Promise.resolve())
   throw new Error(
     `a list of ${records} records (${unseen} of them without an id of their own) left ${seen} marks`
   )
