@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { listRuns } from '@sluice/prisma/tables/feed-runs'
+import { claimRun, listRuns } from '@sluice/prisma/tables/feed-runs'
 import { countOffers } from '@sluice/prisma/tables/offers'
 import { findSource, requestRun, type SourceRow } from '@sluice/prisma/tables/sources'
 import { createFeedShop, demoFeed, isOver, type FeedShop } from './support/feed-shop.ts'
@@ -110,6 +111,31 @@ test('progress is live while a run waits for its workers, and the lease is kept'
   expect(await shop.runWhen(source, isOver)).toMatchObject({ id: first.id, state: 'done', recordsSeen: 400 })
   await scheduler.stop()
   await worker.stop()
+})
+
+test('a claim that meets the end of a run is told that the feed is not due, and holds up nobody', async () => {
+  const { db } = shop.database
+  const asked = Promise.withResolvers<ServerResponse>()
+  const source = await shop.addFeed({
+    address: shop.serve('slow.xml', (_request, response) => asked.resolve(response))
+  })
+  const ended = shop.runNow(source)
+  const answer = await asked.promise
+  const claimed = await db.transaction(async (tx) => {
+    await tx.$executeRaw`SET LOCAL deadlock_timeout = '10ms'` // should there be one, it costs the claim
+    await tx.$queryRaw`SELECT id FROM sources WHERE id = ${source.id} FOR NO KEY UPDATE` // as far as a claim that was frozen
+    answer.end('<root></root>')
+    await waitFor('the end of the run to stand in line', async () => {
+      const [row] = await shop.query<{ waiting: number }>(
+        `SELECT count(*)::int AS waiting FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'`
+      )
+      return row?.waiting === 1
+    })
+    return claimRun(tx, { sourceId: source.id, leaseToken: 'late', leaseMs: 60_000 })
+  })
+  expect(claimed).toBeUndefined()
+  expect(await ended).toMatchObject({ state: 'done' })
 })
 
 test('a run that was superseded while its scheduler was frozen leaves the books to the new one', async () => {

@@ -4,7 +4,13 @@ import { toError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
 import { claimRun, finishRun, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { keepNewestSeen } from '@sluice/prisma/tables/run-seen'
-import { findSource, setNextRunAt, takeFullRequest, type SourceRow } from '@sluice/prisma/tables/sources'
+import {
+  findSource,
+  lockSource,
+  setNextRunAt,
+  takeFullRequest,
+  type SourceRow
+} from '@sluice/prisma/tables/sources'
 import { createLedger, type Ledger } from './ledger.ts'
 import { nextRunOf, overlapsOf } from './next-run.ts'
 import { passOver, type PassOptions } from './pass.ts'
@@ -97,6 +103,7 @@ const finish = async (
   for (let attempt = 1; ; attempt++) {
     try {
       return await db.transaction(async (tx) => {
+        await lockSource(tx, source.id)
         // Read again: its schedule may have been edited while the run was under way.
         const now = await findSource(tx, source.slug)
         const overlapped = now === undefined || isDueAgain ? 0 : overlapsOf(now, run.startedAt)

@@ -173,6 +173,14 @@ export const requestRun = async (sql: Sql, id: number, { full = false } = {}): P
     WHERE id = ${id} AND kind = 'feed'`
 }
 
+/**
+ * Keeps claims of a feed out until the transaction ends. A claim takes this lock before it looks at runs, so whoever moves
+ * both takes it first too: in another order they would wait for each other.
+ */
+export const lockSource = async (tx: Sql, id: number): Promise<void> => {
+  await tx.$queryRaw`SELECT id FROM sources WHERE id = ${id} FOR NO KEY UPDATE`
+}
+
 /** A full run has done what was asked for, unless another one was asked for since. */
 export const takeFullRequest = async (tx: Sql, id: number): Promise<void> => {
   await tx.$executeRaw`
