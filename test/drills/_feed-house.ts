@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -14,7 +14,7 @@ import { applyTopology } from '@sluice/shared/broker'
 import type { OfferContent } from '@sluice/shared/offer'
 import { findFormat } from '@sluice/shared/formats'
 import { createLogger } from '@sluice/shared/log'
-import { parseRecord, readRecords } from '@sluice/shared/records'
+import { hashOf, parseRecord, readRecords } from '@sluice/shared/records'
 import { createTopology } from '@sluice/shared/topology'
 import { createHouse, type House } from '../support/house.ts'
 import { startPrivatePostgres, type PrivatePostgres } from '../support/postgres.ts'
@@ -145,19 +145,30 @@ const inPlace = (offer: DemoOffer, place: number): DemoOffer => ({
   province: 'Alicante'
 })
 
-/** What the offers of a feed must end as, worked out without broker and database. */
-export const expectedOffers = async (feedFile: string): Promise<Map<string, OfferContent>> => {
+/** What a file says of an offer. */
+export interface Said {
+  recordHash: string
+  /** The record says itself since when it is true. */
+  isDated: boolean
+  content: OfferContent
+}
+
+/** What the offers of a Kyero file must end as, worked out without broker and database. */
+export const saidIn = async (file: Buffer): Promise<Map<string, Said>> => {
   const format = findFormat('kyero')
   const selector = format?.feed?.records
   if (format === undefined || selector === undefined) throw new Error('the format kyero has no feed')
-  const offers = new Map<string, OfferContent>()
-  const bytes = await readFile(feedFile)
-  for await (const piece of readRecords(Readable.from([bytes]), selector)) {
+  const offers = new Map<string, Said>()
+  for await (const piece of readRecords(Readable.from([file]), selector)) {
     if (piece.kind !== 'record') continue
-    const record = parseRecord(piece, selector).value as { id: string }
+    const record = parseRecord(piece, selector).value as { id: string; date?: string }
     const change = format.toChange(record, { timeZone: TIME_ZONE })
     if (change.kind !== 'upsert') throw new Error('a Kyero record is an upsert')
-    offers.set(record.id, { ...change.units, presence: { state: 'active' } })
+    offers.set(record.id, {
+      recordHash: hashOf(piece),
+      isDated: record.date !== undefined,
+      content: { ...change.units, presence: { state: 'active' } }
+    })
   }
   return offers
 }

@@ -113,7 +113,7 @@ const likeTheModel = async ({ shop, confirmed, spared = [], told }: Case): Promi
 }
 
 /** Whoever follows the changes of an offer by revision ends with its content, and never meets a gap or a surprise. */
-const changesAddUp = async (shop: Workshop): Promise<Finding> => {
+export const changesAddUp = async (shop: Pick<Workshop, 'query'>): Promise<Finding> => {
   const offers = await shop.query<{ id: string; state: string; revision: number; content: OfferContent }>(
     'SELECT external_id AS id, state, revision, content FROM offers'
   )

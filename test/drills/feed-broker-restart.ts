@@ -1,6 +1,7 @@
+import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { runDrill, type Running } from './_drill.ts'
-import { createFeedHouse, expectedOffers, storedOffers, type FeedHouse } from './_feed-house.ts'
+import { createFeedHouse, saidIn, storedOffers, type FeedHouse } from './_feed-house.ts'
 import { waitFor } from '../support/process.ts'
 
 const OFFERS = 20_000
@@ -67,9 +68,9 @@ const feedUnderFaults = async (drill: Running): Promise<void> => {
   )
   drill.held('its snapshot is complete', run.snapshot === 'complete', run.snapshot ?? 'none')
 
-  const [expected, stored] = [await expectedOffers(at.feedFile), await storedOffers(at.db)]
+  const [expected, stored] = [await saidIn(await readFile(at.feedFile)), await storedOffers(at.db)]
   const different = [...expected].filter(
-    ([id, content]) => !isDeepStrictEqual(stored.get(id)?.content, content)
+    ([id, { content }]) => !isDeepStrictEqual(stored.get(id)?.content, content)
   )
   drill.held(
     'every offer is applied as the feed says',

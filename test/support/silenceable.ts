@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { Transform } from 'node:stream'
 
 /** A way to a service of the machine that the test can cut or silence without touching the service. */
 export interface Silenceable {
@@ -16,7 +17,15 @@ export interface Silenceable {
   close: () => Promise<void>
 }
 
-export const createSilenceable = async (target: string): Promise<Silenceable> => {
+export interface SilenceableOptions {
+  /** What passes takes so much longer, each way. */
+  delayMs?: number
+}
+
+export const createSilenceable = async (
+  target: string,
+  { delayMs = 0 }: SilenceableOptions = {}
+): Promise<Silenceable> => {
   const to = new URL(target)
   const sockets = new Set<Socket>()
   let state: 'open' | 'silent' | 'cut' = 'open'
@@ -32,7 +41,8 @@ export const createSilenceable = async (target: string): Promise<Silenceable> =>
     if (state === 'cut') return void client.destroy()
     if (state === 'silent') return
     const upstream = keep(connect(Number(to.port), to.hostname))
-    client.pipe(upstream).pipe(client)
+    if (delayMs === 0) client.pipe(upstream).pipe(client)
+    else client.pipe(delay(delayMs)).pipe(upstream).pipe(delay(delayMs)).pipe(client)
     client.on('close', () => upstream.destroy())
     upstream.on('close', () => client.destroy())
   }).listen(0, '127.0.0.1')
@@ -73,3 +83,8 @@ export const createSilenceable = async (target: string): Promise<Silenceable> =>
     }
   }
 }
+
+const delay = (ms: number): Transform =>
+  new Transform({
+    transform: (chunk, _encoding, pass) => void setTimeout(() => pass(undefined, chunk), ms)
+  })
