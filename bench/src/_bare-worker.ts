@@ -4,8 +4,9 @@ import { findFormat, toSoundChange } from '@sluice/shared/formats'
 import { createDb, type Db } from '@sluice/prisma/client'
 
 /**
- * The baselines of `pnpm bench worker`, as a process: `<mode> <amqp url> <queue> <database url>`. Same mapping, same
- * table; nothing is compared, told, kept in books or tried again.
+ * The baselines of `pnpm bench worker` and the consumer of the obvious pipeline of `pnpm bench e2e`, as a process:
+ * `<mode> <amqp url> <queue> <database url>`. Same mapping, same table; nothing is compared, told, kept in books or
+ * tried again.
  */
 const [mode, amqpUrl = '', queue = '', databaseUrl = ''] = process.argv.slice(2)
 const CONCURRENT = 50
@@ -17,6 +18,8 @@ interface Row {
   vendorId: number
   externalId: string
   content: object
+  /** Which pass over the feed wrote it last: all that shows of one that changes nothing. */
+  baseStamp: string
 }
 
 const toRow = (message: ConsumeMessage): Row => {
@@ -25,17 +28,22 @@ const toRow = (message: ConsumeMessage): Row => {
   if (format === undefined) throw new Error('no such format')
   const change = toSoundChange(format, JSON.parse(message.content.toString()), { timeZone: 'UTC' })
   if (change.kind !== 'upsert') throw new Error('not an upsert')
-  return { vendorId: VENDOR_ID, externalId: String(headers['external-id']), content: change.units }
+  return {
+    vendorId: VENDOR_ID,
+    externalId: String(headers['external-id']),
+    content: change.units,
+    baseStamp: String(headers['pass'] ?? STAMP)
+  }
 }
 
 /** One message, one upsert, one acknowledgement. */
 const upsertEach = async (channel: Channel, db: Db, prefetch: number): Promise<void> => {
   const upsert = async (message: ConsumeMessage): Promise<void> => {
-    const { content, ...key } = toRow(message)
+    const { content, baseStamp, ...key } = toRow(message)
     const row = {
       state: 'active',
       content,
-      baseStamp: STAMP,
+      baseStamp,
       unitStamps: {},
       sourceStamps: {},
       rowVersion: 1,

@@ -53,27 +53,47 @@ ${images.join('')}    </images>
 `
 }
 
-/** Writes one of at least `bytes` bytes; piece by piece, so that whoever asks stays small. */
-export const writeKyeroFeed = async (
+/** The same home, told of later and at another price. */
+export const repricedProperty = (index: number): string =>
+  kyeroProperty(index)
+    .replace(/<date>[^<]+/, '<date>2026-11-15 09:00:00')
+    .replace(/<price>(\d+)/, (_, price: string) => `<price>${Number(price) + 5_000}`)
+
+const HEAD =
+  '<?xml version="1.0" encoding="UTF-8"?>\n<root>\n  <kyero><feed_version>3</feed_version></kyero>\n'
+
+/** Writes one of these properties; piece by piece, so that whoever asks stays small. */
+export const writeKyeroFile = async (
   file: string,
-  bytes: number
+  properties: Iterable<string>
 ): Promise<{ bytes: number; records: number }> => {
   const stream = createWriteStream(file)
   const write = async (piece: string): Promise<void> => {
     if (!stream.write(piece)) await once(stream, 'drain')
   }
-  await write(
-    '<?xml version="1.0" encoding="UTF-8"?>\n<root>\n  <kyero><feed_version>3</feed_version></kyero>\n'
-  )
+  await write(HEAD)
   let records = 0
-  do {
-    await write(kyeroProperty(records))
+  for (const property of properties) {
+    await write(property)
     records += 1
-  } while (stream.bytesWritten + stream.writableLength < bytes)
+  }
   await write('</root>\n')
   stream.end()
   await finished(stream)
   return { bytes: stream.bytesWritten, records }
+}
+
+/** Writes one of at least `bytes` bytes. */
+export const writeKyeroFeed = (file: string, bytes: number): Promise<{ bytes: number; records: number }> =>
+  writeKyeroFile(file, propertiesOf(bytes))
+
+const propertiesOf = function* (bytes: number): Generator<string> {
+  let written = HEAD.length
+  for (let index = 0; index === 0 || written < bytes; index++) {
+    const property = kyeroProperty(index)
+    written += Buffer.byteLength(property)
+    yield property
+  }
 }
 
 interface Dice {

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { XMLParser } from 'fast-xml-parser'
 import sax from 'sax'
 import { SaxesParser } from 'saxes'
 import { createDb } from '@sluice/prisma/client'
 import { findFormat } from '@sluice/shared/formats'
 import { hashOf, parseRecord, readRecords, type RawRecord, type RecordEvent } from '@sluice/shared/records'
 import { skipKnown } from './_known-feed.ts'
+import { peakMb } from './_memory.ts'
+import { LIST_NAMES, readWholeFile } from './_whole-file.ts'
 
 /**
  * One reading of one Kyero file, in a process of its own so that its memory is its own:
@@ -65,8 +65,6 @@ const unchanged: Reader = async (file, onRecord) => {
 
 type Plain = { [name: string]: string | Plain | (string | Plain)[] }
 
-/** Elements that are lists by name alone: as little as a program for this one format needs to know. */
-const LIST_NAMES = new Set(selector.lists.map((path) => path.at(-1) ?? ''))
 const [path = []] = selector.paths
 const RECORD_DEPTH = path.length
 
@@ -145,18 +143,9 @@ const createBuilder = (onRecord: OnRecord) => {
   }
 }
 
-/** It cannot stream: the file as one text, then all of its objects. */
+/** It cannot stream. */
 const fastXmlParser: Reader = async (file, onRecord) => {
-  const parser = new XMLParser({
-    ignoreAttributes: false,
-    attributeNamePrefix: '@',
-    parseTagValue: false,
-    parseAttributeValue: false,
-    htmlEntities: true,
-    isArray: (name) => LIST_NAMES.has(name)
-  })
-  const { root } = parser.parse(await readFile(file, 'utf8')) as { root: { property: unknown[] } }
-  for (const record of root.property) onRecord(record)
+  for (const record of await readWholeFile(file)) onRecord(record)
 }
 
 const READERS = {
@@ -177,13 +166,6 @@ const canonical = (value: unknown): unknown => {
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, inner]) => [name, canonical(inner)])
   )
-}
-
-/** Linux counts the peak a program; elsewhere `maxRSS` may include what stood in the process before it. */
-const peakMb = async (): Promise<number> => {
-  const status = await readFile('/proc/self/status', 'utf8').catch(() => '') // another system
-  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS
-  return Number(kilobytes) / 1024
 }
 
 const [name = '', file = '', option] = process.argv.slice(2)
