@@ -1,6 +1,7 @@
 import { VANISHED, type Change } from '../change.ts'
 import { RecordError } from '../errors.ts'
 import { isTextUnit, REQUIRED_UNITS, UnitSchemas, type OfferContent, type UnitFamily } from '../offer.ts'
+import { asJson } from './as-json.ts'
 import { checkUnits } from './check-units.ts'
 import type { Format, MappingContext } from './format.ts'
 
@@ -47,6 +48,3 @@ const lackingUnit = (unit: string): RecordError =>
 
 const wrongUnit = (unit: string, what: string): RecordError =>
   new RecordError('RECORD_INVALID', `/${unit} ${what}`, { path: `/${unit}` })
-
-/** Without undefined keys and -0, so that equal means equal. */
-const asJson = (units: OfferContent): OfferContent => JSON.parse(JSON.stringify(units)) as OfferContent
