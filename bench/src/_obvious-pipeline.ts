@@ -19,7 +19,7 @@ const HEAP = '--max-old-space-size=6144'
 const LAST_ROWS_TIMEOUT_MS = 60_000
 
 /**
- * The whole file parsed, all of it published, one upsert a message. It knows no difference, so it does all of that in
+ * The whole file parsed, all of it published, one upsert a message, one after the other. It knows no difference, so it does all of that in
  * every pass.
  */
 export const createObvious = async ({
@@ -57,7 +57,7 @@ export const createObvious = async ({
     db,
     pass: async () => {
       const pass = String(++passes)
-      const consumer = run(process.execPath, [programOf('_bare-worker'), 'concurrent', rabbitUrl, queue, url])
+      const consumer = run(process.execPath, [programOf('_bare-worker'), 'upsert', rabbitUrl, queue, url])
       await waitFor('the consumer to start', async () => (await broker.consumers(queue)) === 1)
       await sleep(SETTLE_MS)
       const { startedAt, peakMb } = JSON.parse(

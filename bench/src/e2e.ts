@@ -126,7 +126,7 @@ const measure = async ({
 await runBench({
   name: 'e2e',
   about:
-    'the file of a feed to committed rows, cold, with the same file and with 1 % of it changed: ours (one scheduler, two workers) beside the obvious pipeline (the whole file parsed, every record published, one Prisma upsert a message, 50 at once)',
+    'the file of a feed to committed rows, cold, with the same file and with 1 % of it changed: ours (one scheduler, two workers) beside the obvious pipeline (the whole file parsed, every record published, one Prisma upsert a message)',
   sizes: {
     offers: { about: 'offers of the feed', fallback: 100_000, min: 100, max: 100_000 },
     rounds: {
