@@ -97,8 +97,11 @@ describe('a whole list', () => {
         content: { presence: { state: 'withdrawn', reason: 'vanished' } }
       })
 
-      expect(await feed.run(toFile(offers)), 'the same bytes').toMatchObject({ skipped: 18, published: 2 })
+      const back = await feed.run(toFile(offers))
+      expect(back, 'the same bytes').toMatchObject({ skipped: 18, published: 2 })
+      expect(await settledOutcomes(sql, back.id)).toMatchObject({ updated: 2, withdrawn: 0 })
       expect(await feed.withdrawn()).toEqual([])
+      expect(await feed.run(`${toFile(offers)}\n`), 'and known again').toMatchObject({ skipped: 20 })
       const changes = await listChanges(sql, 'costa', offers[3]?.id ?? '')
       expect(changes.map(({ kind }) => kind)).toEqual(['updated', 'withdrawn', 'created'])
     }

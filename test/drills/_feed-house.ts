@@ -148,8 +148,6 @@ const inPlace = (offer: DemoOffer, place: number): DemoOffer => ({
 /** What a file says of an offer. */
 export interface Said {
   recordHash: string
-  /** The record says itself since when it is true. */
-  isDated: boolean
   content: OfferContent
 }
 
@@ -161,12 +159,11 @@ export const saidIn = async (file: Buffer): Promise<Map<string, Said>> => {
   const offers = new Map<string, Said>()
   for await (const piece of readRecords(Readable.from([file]), selector)) {
     if (piece.kind !== 'record') continue
-    const record = parseRecord(piece, selector).value as { id: string; date?: string }
+    const record = parseRecord(piece, selector).value as { id: string }
     const change = format.toChange(record, { timeZone: TIME_ZONE })
     if (change.kind !== 'upsert') throw new Error('a Kyero record is an upsert')
     offers.set(record.id, {
       recordHash: hashOf(piece),
-      isDated: record.date !== undefined,
       content: { ...change.units, presence: { state: 'active' } }
     })
   }

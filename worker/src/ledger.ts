@@ -1,5 +1,6 @@
 import type { Outcome } from '@sluice/shared/change'
 import type { DataError, RecordError } from '@sluice/shared/errors'
+import { listedStampOf, type Envelope } from '@sluice/shared/envelope'
 import { toDate } from '@sluice/shared/time'
 import type { Sql } from '@sluice/prisma/client'
 import { settleDeliveries, type NewDelivery } from '@sluice/prisma/tables/deliveries'
@@ -60,7 +61,8 @@ export const toLedger = (entries: readonly Entry[]): Ledger => {
         sourceRevision,
         factAtFrom,
         outcome,
-        runId
+        runId,
+        ...listedIn(envelope)
       })
     }
     if (outcome === 'rejected' && problem !== undefined) {
@@ -75,6 +77,12 @@ export const toLedger = (entries: readonly Entry[]): Ledger => {
     if (UNDERSTOOD.has(outcome)) ledger.closed.push(base)
   }
   return ledger
+}
+
+/** A record that knows its own time is said anew by each file it stands in; another one takes its time from that file. */
+const listedIn = (envelope: Envelope): Pick<FeedRecordRow, 'listedStamp'> => {
+  const listedStamp = envelope.factAtFrom === 'record' ? listedStampOf(envelope) : undefined
+  return listedStamp === undefined ? {} : { listedStamp }
 }
 
 /** Writes it; belongs into the transaction of what it tells about. */

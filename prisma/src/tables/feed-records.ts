@@ -13,6 +13,8 @@ export interface FeedRecordRow {
   formatVersion: number
   sourceRevision: number
   stamp: Stamp
+  /** Of a record with a time of its own: that of the list it stands in. */
+  listedStamp?: Stamp
   factAtFrom: FactAtFrom
   outcome: Outcome
   runId: Id
@@ -67,6 +69,8 @@ export const findSkippable = async (sql: Sql, question: SkipQuestion): Promise<M
 /**
  * Notes what became of feed records. What was said moves only with a newer or equal stamp, so late redeliveries of
  * older records change nothing; `runId` moves to the newest run either way, because run figures are counted from it.
+ * A record that is older than what is noted, in a list that is not, counts as said with the list: it was gone and has
+ * returned as it was.
  */
 export const settleFeedRecords = async (sql: Sql, rows: readonly FeedRecordRow[]): Promise<void> => {
   if (rows.length === 0) return
@@ -75,13 +79,19 @@ export const settleFeedRecords = async (sql: Sql, rows: readonly FeedRecordRow[]
       source_id, external_id, record_hash, format_version, source_revision, stamp, fact_at_from, outcome, run_id
     )
     SELECT DISTINCT ON ("sourceId", "externalId" COLLATE "C")
-           "sourceId", "externalId", "recordHash", "formatVersion", "sourceRevision", stamp, "factAtFrom", outcome,
+           "sourceId", "externalId", "recordHash", "formatVersion", "sourceRevision", said.stamp, "factAtFrom", outcome,
            max("runId") OVER (PARTITION BY "sourceId", "externalId")
     FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
       "sourceId" int, "externalId" text, "recordHash" text, "formatVersion" int, "sourceRevision" int, stamp text,
-      "factAtFrom" text, outcome text, "runId" bigint
-    )
-    ORDER BY "sourceId", "externalId" COLLATE "C", stamp COLLATE "C" DESC
+      "listedStamp" text, "factAtFrom" text, outcome text, "runId" bigint
+    ), LATERAL (
+      SELECT CASE WHEN EXISTS (
+        SELECT FROM feed_records noted
+        WHERE noted.source_id = r."sourceId" AND noted.external_id = r."externalId"
+          AND noted.stamp > r.stamp AND noted.stamp <= r."listedStamp"
+      ) THEN r."listedStamp" ELSE r.stamp END AS stamp
+    ) said
+    ORDER BY "sourceId", "externalId" COLLATE "C", said.stamp COLLATE "C" DESC
     ON CONFLICT (source_id, external_id) DO UPDATE SET
       record_hash = CASE WHEN EXCLUDED.stamp >= f.stamp THEN EXCLUDED.record_hash ELSE f.record_hash END,
       format_version = CASE WHEN EXCLUDED.stamp >= f.stamp THEN EXCLUDED.format_version ELSE f.format_version END,
