@@ -1,18 +1,13 @@
-import { listedStampOf, recordOf, stampOf, type Envelope } from '@sluice/shared/envelope'
-import { EnvelopeError, RecordError } from '@sluice/shared/errors'
-import { findFormat, toSoundChange, type Format } from '@sluice/shared/formats'
-import type { Stamp } from '@sluice/shared/stamp'
-import type { Fact } from './merge.ts'
+import type { Envelope } from '@sluice/shared/envelope'
+import { EnvelopeError } from '@sluice/shared/errors'
+import { interpret, type Interpreted } from '@sluice/shared/fact'
+import { findFormat, type Format } from '@sluice/shared/formats'
 import type { SourceSettings } from './sources.ts'
 
-/** An envelope and what it means: a fact, or the reason why its record can never become one. */
-export interface Message {
+/** An envelope, whose it is, and what it means. */
+export interface Message extends Interpreted {
   envelope: Envelope
-  stamp: Stamp
   source: SourceSettings
-  /** The vendor's record; absent for `vanished`. */
-  record?: unknown
-  meaning: { fact: Fact } | { problem: RecordError }
 }
 
 /**
@@ -29,28 +24,10 @@ export const toMessage = (envelope: Envelope, source: SourceSettings | undefined
   const format = findFormat(envelope.format)
   if (format === undefined) throw invalid(`there is no format "${envelope.format}"`)
   if (envelope.lane === 'feed' && envelope.run === undefined) throw invalid('header run is missing')
-
-  const stamp = stampOf(envelope)
-  const listedStamp = listedStampOf(envelope)
-  const fact = (change: Fact['change']): Fact => ({
-    change,
-    stamp,
-    ...(listedStamp === undefined ? {} : { listedStamp }),
-    source: source.slug,
-    covers: format.covers
-  })
-  if (envelope.type === 'vanished') {
-    return { envelope, stamp, source, meaning: { fact: fact({ kind: 'vanish' }) } }
+  if (envelope.type === 'record' && envelope.formatVersion > format.formatVersion) {
+    throw tooNew(envelope, format)
   }
-  if (envelope.formatVersion > format.formatVersion) throw tooNew(envelope, format)
-  const record = recordOf(envelope)
-  const known = { envelope, stamp, source, record }
-  try {
-    return { ...known, meaning: { fact: fact(toSoundChange(format, record, { timeZone: source.timeZone })) } }
-  } catch (thrown) {
-    if (thrown instanceof RecordError) return { ...known, meaning: { problem: thrown } }
-    throw thrown
-  }
+  return { envelope, source, ...interpret(envelope, format, { timeZone: source.timeZone }) }
 }
 
 const invalid = (what: string): EnvelopeError =>

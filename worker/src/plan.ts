@@ -1,8 +1,8 @@
 import type { Outcome } from '@sluice/shared/change'
 import { toError } from '@sluice/shared/errors'
+import { merge, type Fact, type OfferState } from '@sluice/shared/merge'
 import type { NewOfferChange } from '@sluice/prisma/tables/offer-changes'
 import type { OfferKey, StoredOffer } from '@sluice/prisma/tables/offers'
-import { merge, type Fact, type OfferState } from './merge.ts'
 import type { Message } from './message.ts'
 
 /** What is to be done to one offer, decided from what was read and the messages of a batch. */

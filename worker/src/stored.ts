@@ -1,7 +1,7 @@
+import type { OfferState } from '@sluice/shared/merge'
 import type { Place } from '@sluice/prisma/tables/locations'
 import type { StoredOffer } from '@sluice/prisma/tables/offers'
 import type { Locations } from './locations.ts'
-import type { OfferState } from './merge.ts'
 import { placeOf } from './place.ts'
 import type { OfferPlan } from './plan.ts'
 

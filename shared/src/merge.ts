@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { VANISHED, type Change, type Outcome } from '@sluice/shared/change'
+import { VANISHED, type Change, type Outcome } from './change.ts'
 import {
   familyOf,
   isTextUnit,
@@ -8,8 +8,8 @@ import {
   type OfferContent,
   type UnitFamily,
   type UnitName
-} from '@sluice/shared/offer'
-import { GONE, isNewer, LISTED, NEVER, newest, OVERRULED, type Stamp } from '@sluice/shared/stamp'
+} from './offer.ts'
+import { GONE, isNewer, LISTED, NEVER, newest, OVERRULED, type Stamp } from './stamp.ts'
 
 /**
  * The heart of the house: any order, any duplication and any interleaving of the same facts ends in the same offer,

@@ -1,14 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { recordHash } from '@sluice/shared/envelope'
-import {
-  isTextUnit,
-  UNIT_FAMILIES,
-  type OfferContent,
-  type UnitFamily,
-  type UnitName
-} from '@sluice/shared/offer'
-import { newest, toStamp } from '@sluice/shared/stamp'
+import { recordHash } from './envelope.ts'
+import { isTextUnit, UNIT_FAMILIES, type OfferContent, type UnitFamily, type UnitName } from './offer.ts'
+import { newest, toStamp } from './stamp.ts'
 import { modelOf, outcomeOf, stateOf } from '../../test/support/model.ts'
 import { merge, type Fact, type OfferState } from './merge.ts'
 
