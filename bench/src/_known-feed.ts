@@ -8,7 +8,7 @@ import { hashOf, parseRecord, readRecords, type RecordEvent } from '@sluice/shar
 import { toStamp } from '@sluice/shared/stamp'
 import { nowMicros } from '@sluice/shared/time'
 import { createDiff } from '../../scheduler/src/diff.ts'
-import { noFigures } from '../../scheduler/src/ledger.ts'
+import { createBooks } from '../../scheduler/src/ledger.ts'
 import { readBatches } from '../../scheduler/src/read-batches.ts'
 
 const SLUG = 'bench-feed'
@@ -65,7 +65,7 @@ export const skipKnown = async (
 ): Promise<number> => {
   const source = await findSource(db.sql, SLUG)
   if (source === undefined) throw new Error('nobody has remembered the feed')
-  const figures = noFigures()
+  const ledger = createBooks()
   const changed = createDiff({
     db,
     run: { id: await newRun(db, source), full: false },
@@ -73,14 +73,7 @@ export const skipKnown = async (
     format,
     receivedAt: nowMicros(),
     listedSince: 0,
-    ledger: {
-      figures,
-      note: () => undefined,
-      addProblem: () => undefined,
-      snapshot: () => figures,
-      signal: new AbortController().signal,
-      stop: () => Promise.resolve()
-    },
+    ledger,
     unreadable: {
       add: ({ error }) => {
         throw new Error(error.message)
@@ -92,10 +85,10 @@ export const skipKnown = async (
     }
   })
   for await (const { records } of readBatches(events)) {
-    const envelopes = await changed(records, nowMicros())
-    if (envelopes.length > 0) throw new Error(`${envelopes.length} records were taken for new`)
+    const sent = await changed(records, nowMicros())
+    if (sent.length > 0) throw new Error(`${sent.length} records were taken for new`)
   }
-  return figures.skipped
+  return ledger.figures.skipped
 }
 
 /** A run that is over: what it has seen may stay, and no other is in its way. */

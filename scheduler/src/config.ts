@@ -131,6 +131,23 @@ export const SchedulerConfigSchema = Type.Object({
 })
 export type SchedulerConfig = Readonly<Static<typeof SchedulerConfigSchema>>
 
+/** What of it says how a feed is fetched and read. */
+const FETCH_SETTINGS = [
+  'SLUICE_SECRETS_KEY',
+  'SLUICE_SECRETS_KEY_PREVIOUS',
+  'SCHEDULER_SPOOL_RESERVE_BYTES',
+  'SCHEDULER_FETCH_MAX_BYTES',
+  'SCHEDULER_FETCH_CONNECT_TIMEOUT_MS',
+  'SCHEDULER_FETCH_STALL_TIMEOUT_MS',
+  'SCHEDULER_FETCH_TIMEOUT_MS',
+  'SCHEDULER_FETCH_ATTEMPTS',
+  'SCHEDULER_FETCH_RETRY_MS',
+  'SCHEDULER_UPLOAD_CHECK_MS',
+  'SCHEDULER_EGRESS_ALLOW',
+  'SCHEDULER_MAX_RECORD_BYTES'
+] as const
+export type FetchConfig = Pick<SchedulerConfig, (typeof FETCH_SETTINGS)[number]>
+
 export const loadSchedulerConfig = (
   environment?: Readonly<Record<string, string | undefined>>
 ): SchedulerConfig => loadConfig(SchedulerConfigSchema, environment)

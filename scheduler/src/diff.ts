@@ -9,12 +9,12 @@ import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import { toFeedEnvelope } from './feed-envelope.ts'
-import type { Ledger } from './ledger.ts'
+import type { Books } from './ledger.ts'
 import { factsOf, idIn } from './record-facts.ts'
 import type { Unreadable } from './unreadable.ts'
 
 export interface DiffOptions {
-  db: Db
+  db: Pick<Db, 'sql'>
   run: Pick<FeedRunRow, 'id' | 'full'>
   source: SourceRow
   format: FeedFormat
@@ -22,7 +22,7 @@ export interface DiffOptions {
   receivedAt: Micros
   /** Since when the newest list of the feed is true: one that is fetched later is no older. */
   listedSince: Micros
-  ledger: Ledger
+  ledger: Books
   unreadable: Unreadable
 }
 
@@ -31,6 +31,13 @@ interface Known {
   raw: RawRecord
   externalId: string
   envelope?: Envelope
+}
+
+/** A record that must be sent. */
+export interface Changed {
+  envelope: Envelope
+  /** Of its first byte, in the file. */
+  offset: number
 }
 
 /** How much of a record that is no JSON is shown with its rejection. */
@@ -78,8 +85,8 @@ export const createDiff = (options: DiffOptions) => {
     }
   }
 
-  /** The envelopes to send, in file order. */
-  return async (records: readonly RawRecord[], fileFactAt: Micros): Promise<Envelope[]> => {
+  /** What to send, in file order. */
+  return async (records: readonly RawRecord[], fileFactAt: Micros): Promise<Changed[]> => {
     const hashes = records.map(hashOf)
     const skippable = await findSkippable(db.sql, {
       sourceId: source.id,
@@ -113,8 +120,9 @@ export const createDiff = (options: DiffOptions) => {
         })
         return []
       }
-      if (envelope === undefined) ledger.figures.skipped += 1
-      return envelope ?? []
+      if (envelope !== undefined) return { envelope, offset: raw.offset }
+      ledger.figures.skipped += 1
+      return []
     })
   }
 }

@@ -1,6 +1,6 @@
 import type { FetchSettings } from '@sluice/shared/fetch-settings'
 import { SealError, secretContext, type Sealing } from '@sluice/shared/sealing'
-import type { Db } from '@sluice/prisma/client'
+import type { Sql } from '@sluice/prisma/client'
 import { touchLastUsed } from '@sluice/prisma/tables/last-use'
 import { secretsOfSource, type SourceSecretRow } from '@sluice/prisma/tables/source-secrets'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
@@ -12,22 +12,23 @@ import type { Credentials } from './fetch/credentials.ts'
  * @throws RunError `FETCH_CREDENTIALS` when the settings want a secret and none can be had
  */
 export const loadCredentials = async (
-  db: Db,
+  sql: Sql,
   sealing: Sealing | undefined,
   source: Pick<SourceRow, 'id' | 'slug'>,
   { credentials }: FetchSettings
-): Promise<Credentials | undefined> => {
+): Promise<{ credentials: Credentials; secretId: number } | undefined> => {
   if (credentials === undefined) return undefined
   if (sealing === undefined) {
-    throw unusable(source.slug, 'this scheduler has no SLUICE_SECRETS_KEY to open its secret with')
+    throw unusable(source.slug, 'there is no SLUICE_SECRETS_KEY to open its secret with')
   }
   const now = new Date()
-  const row = (await secretsOfSource(db.sql, source.id)).find((secret) => counts(secret, now))
+  const row = (await secretsOfSource(sql, source.id)).find((secret) => counts(secret, now))
   if (row === undefined) throw unusable(source.slug, 'it has no secret that is valid now')
-  const secret = open(sealing, source, row)
-  await touchLastUsed(db.sql, 'source_secrets', [{ id: row.id, usedAt: now }])
-  return { ...credentials, secret }
+  return { credentials: { ...credentials, secret: open(sealing, source, row) }, secretId: row.id }
 }
+
+export const noteUse = (sql: Sql, secretId: number): Promise<void> =>
+  touchLastUsed(sql, 'source_secrets', [{ id: secretId, usedAt: new Date() }])
 
 const counts = ({ revokedAt, expiresAt, notBefore }: SourceSecretRow, now: Date): boolean =>
   revokedAt === undefined && (expiresAt ?? Infinity) > now && (notBefore ?? 0) <= now

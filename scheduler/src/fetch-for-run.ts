@@ -1,16 +1,32 @@
 import { readFile } from 'node:fs/promises'
 import { toError } from '@sluice/shared/errors'
 import { toFetchSettings, type FetchSettings } from '@sluice/shared/fetch-settings'
+import type { Logger } from '@sluice/shared/log'
+import type { Sealing } from '@sluice/shared/sealing'
 import { findSettledBody } from '@sluice/prisma/tables/settled-bodies'
+import type { SourceRow } from '@sluice/prisma/tables/sources'
+import type { FetchConfig } from './config.ts'
 import type { DiffOptions } from './diff.ts'
 import { RunError } from './errors.ts'
-import { loadCredentials } from './feed-credentials.ts'
+import { loadCredentials, noteUse } from './feed-credentials.ts'
 import type { FetchRules, Validators } from './fetch/body.ts'
 import { download, type Downloaded } from './fetch/download.ts'
+import type { Egress } from './fetch/egress.ts'
 import { valueInJson, type ReadPage } from './fetch/pages.ts'
-import type { PassOptions } from './pass.ts'
 import { readBody, type BodyOptions } from './read-body.ts'
 import type { Shelf } from './spool.ts'
+
+export interface FetchOptions extends Pick<DiffOptions, 'db' | 'run' | 'ledger'> {
+  config: FetchConfig
+  source: SourceRow
+  egress: Egress
+  /** Absent without a master key. */
+  sealing: Sealing | undefined
+  /** For a preview: the server is asked for the file even if we have it, and no use of a secret is noted. */
+  isPreview?: boolean
+  signal: AbortSignal
+  log: Logger
+}
 
 /** A page that says itself where the next one is must fit into memory. */
 const MAX_JSON_PAGE_BYTES = 64 * 1024 * 1024
@@ -20,7 +36,7 @@ const MAX_JSON_PAGE_BYTES = 64 * 1024 * 1024
  * that run's figures are noted as this one's, every record skipped.
  */
 export const fetchForRun = async (
-  { db, config, run, source, ledger, egress, sealing, signal, log }: PassOptions,
+  { db, config, run, source, ledger, egress, sealing, isPreview = false, signal, log }: FetchOptions,
   format: DiffOptions['format'],
   shelf: Shelf
 ): Promise<Downloaded | 'unchanged'> => {
@@ -32,8 +48,10 @@ export const fetchForRun = async (
     sourceRevision: source.revision
   }
   const settled = run.full ? undefined : await findSettledBody(db.sql, question)
-  const credentials = await loadCredentials(db, sealing, source, settings)
-  const validators = settings.pages === undefined ? toValidators(settled) : undefined
+  const found = await loadCredentials(db.sql, sealing, source, settings)
+  if (found !== undefined && !isPreview) await noteUse(db.sql, found.secretId)
+  const credentials = found?.credentials
+  const validators = settings.pages === undefined && !isPreview ? toValidators(settled) : undefined
   const fetched = await download({
     request: {
       address: source.address,
@@ -91,7 +109,7 @@ export const settingsOf = (stored: unknown, slug: string): FetchSettings => {
   throw new RunError('FETCH_SETTINGS', `How ${slug} is fetched is stored in a way this release cannot read`)
 }
 
-const limitsOf = (config: PassOptions['config']): FetchRules['limits'] => ({
+const limitsOf = (config: FetchConfig): FetchRules['limits'] => ({
   connectTimeoutMs: config.SCHEDULER_FETCH_CONNECT_TIMEOUT_MS,
   stallTimeoutMs: config.SCHEDULER_FETCH_STALL_TIMEOUT_MS,
   timeoutMs: config.SCHEDULER_FETCH_TIMEOUT_MS,
@@ -99,16 +117,14 @@ const limitsOf = (config: PassOptions['config']): FetchRules['limits'] => ({
   uploadCheckMs: config.SCHEDULER_UPLOAD_CHECK_MS
 })
 
-export const readLimitsOf = (
-  config: PassOptions['config']
-): Pick<BodyOptions, 'maxBytes' | 'maxRecordBytes'> => ({
+export const readLimitsOf = (config: FetchConfig): Pick<BodyOptions, 'maxBytes' | 'maxRecordBytes'> => ({
   maxBytes: config.SCHEDULER_FETCH_MAX_BYTES,
   maxRecordBytes: config.SCHEDULER_MAX_RECORD_BYTES
 })
 
 /** A page is read only as far as it takes to know what its rule asks. */
 const pageReader =
-  (format: DiffOptions['format'], settings: FetchSettings, config: PassOptions['config']): ReadPage =>
+  (format: DiffOptions['format'], settings: FetchSettings, config: FetchConfig): ReadPage =>
   async (page, looksFor) => {
     const { path, bytes } = page
     if (looksFor.kind === 'nothing') return {}

@@ -9,8 +9,8 @@ import {
 } from '@sluice/prisma/tables/feed-runs'
 import { RunError } from './errors.ts'
 
-/** The books of one run: its figures, written to `feed_runs` every second together with the lease. */
-export interface Ledger {
+/** What a pass over a feed adds up. */
+export interface Books {
   /** Figures so far; add to them as things happen. */
   readonly figures: Figures
   /** Facts that are known once. */
@@ -18,7 +18,11 @@ export interface Ledger {
   /** Keeps the first few problems, with their place in the file. */
   addProblem: (problem: RunProblem) => void
   /** Everything, for the statement that ends reading or the run. */
-  snapshot: () => RunProgress
+  snapshot: () => RunProgress & Figures
+}
+
+/** The books of one run: its figures, written to `feed_runs` every second together with the lease. */
+export interface Ledger extends Books {
   /** Aborts, with the reason, when the run was superseded. */
   readonly signal: AbortSignal
   /** Writes no more; the lease runs on until the run is ended. */
@@ -40,7 +44,7 @@ export interface LedgerOptions {
 }
 
 /** What a run has done when it begins. */
-export const noFigures = (): Figures => ({
+const noFigures = (): Figures => ({
   bytesRead: 0,
   recordsSeen: 0,
   skipped: 0,
@@ -50,24 +54,38 @@ export const noFigures = (): Figures => ({
   vanished: 0
 })
 
-/** Progress is never older than two seconds, even if one write is slow. */
-const SAVE_EVERY_MS = 1_000
 const MAX_PROBLEMS = 20
 
-export const createLedger = ({ db, run, leaseMs, log }: LedgerOptions): Ledger => {
+/** Books that nobody writes down. */
+export const createBooks = (): Books => {
   const figures = noFigures()
   const problems: RunProblem[] = []
-  const superseded = new AbortController()
   let facts: RunProgress = {}
+  return {
+    figures,
+    note: (more) => {
+      facts = { ...facts, ...more }
+    },
+    addProblem: (problem) => {
+      if (problems.length < MAX_PROBLEMS) problems.push(problem)
+    },
+    snapshot: () => ({ ...facts, ...figures, problems })
+  }
+}
+
+/** Progress is never older than two seconds, even if one write is slow. */
+const SAVE_EVERY_MS = 1_000
+
+export const createLedger = ({ db, run, leaseMs, log }: LedgerOptions): Ledger => {
+  const books = createBooks()
+  const superseded = new AbortController()
   let saving: Promise<void> = Promise.resolve()
   let isSaving = false
-
-  const snapshot = (): RunProgress => ({ ...facts, ...figures, problems })
 
   const save = async (): Promise<void> => {
     isSaving = true
     try {
-      if (await saveProgress(db.sql, run.id, run.leaseToken, leaseMs, snapshot())) return
+      if (await saveProgress(db.sql, run.id, run.leaseToken, leaseMs, books.snapshot())) return
       superseded.abort(new RunError('RUN_SUPERSEDED', 'Another scheduler has taken over this run'))
     } catch (thrown) {
       // The lease may run out meanwhile; then the next save finds the run superseded.
@@ -81,14 +99,7 @@ export const createLedger = ({ db, run, leaseMs, log }: LedgerOptions): Ledger =
   }, SAVE_EVERY_MS)
 
   return {
-    figures,
-    note: (more) => {
-      facts = { ...facts, ...more }
-    },
-    addProblem: (problem) => {
-      if (problems.length < MAX_PROBLEMS) problems.push(problem)
-    },
-    snapshot,
+    ...books,
     signal: superseded.signal,
     stop: async () => {
       clearInterval(timer)

@@ -1,15 +1,10 @@
-import type { Publisher } from '@sluice/shared/broker'
-import { toMessage } from '@sluice/shared/envelope'
 import { RecordError } from '@sluice/shared/errors'
-import type { Logger } from '@sluice/shared/log'
 import { readHead, type DocumentEnd } from '@sluice/shared/records'
 import { toMicros, type Micros } from '@sluice/shared/time'
-import { createDiff, type DiffOptions } from './diff.ts'
-import type { Credit } from './credit.ts'
+import { createDiff, type Changed, type DiffOptions } from './diff.ts'
 import { readBatches } from './read-batches.ts'
 import { readBody, type BodyOptions } from './read-body.ts'
 import { idIn } from './record-facts.ts'
-import { createSender, type Sender } from './sender.ts'
 import type { Spooled } from './spool.ts'
 
 export interface ReadFeedOptions extends DiffOptions {
@@ -21,11 +16,18 @@ export interface ReadFeedOptions extends DiffOptions {
   maxRecordBytes: number
   /** Of an unpacked file. */
   maxBytes: number
-  credit: Pick<Credit, 'take'>
-  publisher: Pick<Publisher, 'publish'>
-  exchange: string
+  outlet: Outlet
   signal: AbortSignal
-  log: Logger
+}
+
+/** Where the records go that Postgres does not have. */
+export interface Outlet {
+  /** Those of a batch, in file order; it may be none. Resolves when there is room for more. */
+  send: (changed: readonly Changed[]) => Promise<void>
+  /** Resolves when all of them have arrived. */
+  flush: () => Promise<void>
+  /** Sends nothing more. */
+  close: () => void
 }
 
 /** How the files of a run ended. */
@@ -35,37 +37,28 @@ export interface FeedEnd extends DocumentEnd {
 }
 
 /**
- * One pass over the spooled files of a run: what Postgres does not have is published, everything is counted. Resolves when the
- * broker has it all.
+ * One pass over the spooled files of a run: what Postgres does not have goes out, everything is counted. Resolves when all
+ * of it has arrived.
  */
 export const readFeed = async (options: ReadFeedOptions): Promise<FeedEnd> => {
-  const over = new AbortController()
   try {
-    return await read({ ...options, signal: AbortSignal.any([options.signal, over.signal]) })
+    return await read(options)
   } finally {
-    over.abort() // a pass that failed sends nothing more
+    options.outlet.close() // also when the pass failed
   }
 }
 
 const read = async (options: ReadFeedOptions): Promise<FeedEnd> => {
-  const { publisher, signal, log, ledger } = options
-  const { figures } = ledger
-  const changed = createDiff(options)
-  const sender = createSender({ publisher, signal, log, onConfirmed: () => void (figures.published += 1) })
+  const changedIn = createDiff(options)
   const ends: FeedEnd[] = []
   let offset = 0
   for (const body of options.bodies) {
-    const end = await readOne(body, offset, options, { changed, sender })
+    const end = await readOne(body, offset, options, changedIn)
     ends.push(end)
     offset += end.bytes
   }
-  await sender.flush()
+  await options.outlet.flush()
   return toOneEnd(ends)
-}
-
-interface Hands {
-  changed: ReturnType<typeof createDiff>
-  sender: Sender
 }
 
 /** Places and numbers of a record go on from file to file: they name it within the run. */
@@ -73,9 +66,9 @@ const readOne = async (
   body: Spooled,
   offset: number,
   options: ReadFeedOptions,
-  { changed, sender }: Hands
+  changedIn: ReturnType<typeof createDiff>
 ): Promise<FeedEnd> => {
-  const { credit, exchange, signal, ledger, unreadable, format } = options
+  const { outlet, signal, ledger, unreadable, format } = options
   const { figures } = ledger
   const recordsBefore = figures.recordsSeen
   const placed = <T extends { offset: number; ordinal: number }>(records: T[]): T[] => {
@@ -100,12 +93,9 @@ const readOne = async (
       unreadable.add({ offset: at, ordinal, error: { code, message, path: undefined }, externalId })
     }
     figures.recordsSeen += batch.records.length + batch.malformed.length
-    const envelopes = batch.records.length === 0 ? [] : await changed(placed(batch.records), fileFactAt)
+    const changed = batch.records.length === 0 ? [] : await changedIn(placed(batch.records), fileFactAt)
     await unreadable.flush()
-    for (const envelope of envelopes) {
-      await credit.take()
-      await sender.send(toMessage(envelope, exchange))
-    }
+    await outlet.send(changed)
     if (batch.end !== undefined) return { ...batch.end, listedAt: fileFactAt }
   }
   throw new Error('the reader ended without saying how') // it always does

@@ -6,7 +6,7 @@ import type { Db } from '@sluice/prisma/client'
 import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { closeOffsetRejections, openRejections, type NewRejection } from '@sluice/prisma/tables/rejections'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
-import type { Ledger } from './ledger.ts'
+import type { Books } from './ledger.ts'
 
 /**
  * Records of a feed that cannot be read. They are rejected under their byte offset, and the next pass over a sound file
@@ -41,26 +41,23 @@ export interface UnreadableOptions {
   source: Pick<SourceRow, 'id' | 'slug'>
   formatVersion: number
   receivedAt: Micros
-  ledger: Ledger
+  ledger: Books
   reporter: Pick<Reporter, 'rejection'>
 }
 
 /** Beyond that a file is simply broken, and a row for every piece of it tells nobody more. */
 const MAX_REJECTIONS = 1_000
 
-export const createUnreadable = (options: UnreadableOptions): Unreadable => {
-  const { db, run, source, formatVersion, receivedAt, ledger, reporter } = options
-  let pending: NewRejection[] = []
-  let written = 0
+/** Only counts them, in the books: nobody is told. */
+const countUnreadable = (ledger: Books): Unreadable => {
   let unidentified = 0
   const identified: string[] = []
-
   return {
     get unidentified() {
       return unidentified
     },
     identified,
-    add: ({ offset, ordinal, error: { code, message, path }, hash = '', record, externalId }) => {
+    add: ({ offset, ordinal, error: { code, message }, externalId }) => {
       ledger.figures.malformed += 1
       ledger.addProblem({
         offset,
@@ -71,6 +68,27 @@ export const createUnreadable = (options: UnreadableOptions): Unreadable => {
       })
       if (externalId === undefined || identified.length >= MAX_REJECTIONS) unidentified += 1
       else identified.push(externalId)
+    },
+    flush: () => Promise.resolve(),
+    closeOthers: () => Promise.resolve()
+  }
+}
+
+export const createUnreadable = (options: UnreadableOptions): Unreadable => {
+  const { db, run, source, formatVersion, receivedAt, ledger, reporter } = options
+  const counted = countUnreadable(ledger)
+  let pending: NewRejection[] = []
+  let written = 0
+
+  return {
+    get unidentified() {
+      return counted.unidentified
+    },
+    identified: counted.identified,
+    add: (unread) => {
+      counted.add(unread)
+      const { offset, ordinal, hash = '', record } = unread
+      const { code, message, path } = unread.error
       const messageId = `${run.id}.${ordinal}`
       reporter.rejection({ source: source.slug, code, message, messageId, path, record })
       if (written + pending.length >= MAX_REJECTIONS) return
