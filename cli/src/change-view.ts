@@ -1,5 +1,5 @@
 import type { WholeOfferChange } from '@sluice/shared/offer-change'
-import { paint, renderTable, toned, type Cell, type Screen } from './render.ts'
+import { paint, renderTable, toned, type Screen, type Toned } from './render.ts'
 import { clean } from './text.ts'
 import { toLocalIso, toTableWhen } from './when.ts'
 
@@ -19,7 +19,7 @@ export const renderChanges = (changes: readonly WholeOfferChange[], now: Date, s
     changes.map((change) => [
       String(change.seq),
       offerOf(change),
-      kindOf(change),
+      toKindCell(change.kind),
       String(change.revision),
       unitsOf(change),
       change.source,
@@ -30,7 +30,7 @@ export const renderChanges = (changes: readonly WholeOfferChange[], now: Date, s
 
 /** One change on a line of its own, for a stream that has no end to measure columns by. */
 export const renderChangeLine = (change: WholeOfferChange, screen: Screen): string => {
-  const { text, tone } = kindOf(change)
+  const { text, tone } = toKindCell(change.kind)
   return [
     String(change.seq).padStart(8),
     toLocalIso(new Date(change.changedAt)),
@@ -43,4 +43,4 @@ const offerOf = ({ vendor, externalId }: WholeOfferChange): string => `${vendor}
 const unitsOf = ({ units }: WholeOfferChange): string => Object.keys(units).toSorted().join(', ')
 
 const TONES = { created: 'good', updated: 'strong', withdrawn: 'dim' } as const
-const kindOf = ({ kind }: WholeOfferChange): Exclude<Cell, string> => toned(kind, TONES[kind])
+export const toKindCell = (kind: WholeOfferChange['kind']): Toned => toned(kind, TONES[kind])

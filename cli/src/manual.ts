@@ -9,8 +9,8 @@ differ (\`pnpm exec vitest run --project unit cli/src/manual.test.ts -u\` writes
 
 **Settings** come from the environment, then from \`.env\`, then from \`.sluice/env\`, which \`npm start\` writes for the house it
 has brought up. A command asks only for what it needs: most for \`DATABASE_URL\`; \`dead-letters replay\` and \`topology\` for
-\`RABBITMQ_URL\` as well; \`REDIS_URL\` is optional and lets an edit reach running services at once instead of a second later.
-Two houses on one broker differ by \`SLUICE_NAMESPACE\`.
+\`RABBITMQ_URL\` as well, \`feeds preview\` for what a scheduler fetches by. \`REDIS_URL\` is optional and lets an edit reach
+running services at once instead of a second later. Two houses on one broker differ by \`SLUICE_NAMESPACE\`.
 
 **Answers** go to stdout, remarks and errors to stderr. With \`--json\` stdout is exactly one JSON document (\`--follow\`: one a line), of a failure
 too: \`{ "error": { "code", "message" } }\`, beside what there is to show all the same. Absent is \`null\`, times are ISO 8601 in

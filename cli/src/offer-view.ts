@@ -129,11 +129,9 @@ export const renderExplanation = (
       [
         `revision ${head.revision}: ${head.kind} by ${head.source}, true ${toWhen(head.factAt, now)}`,
         `  message ${head.messageId}, written ${toWhen(head.writtenAt, now)}`,
-        indent(
-          renderFields(
-            entries.map((entry) => [entry.unit, turnOf(entry)] as const),
-            { ...screen, width: screen.width - 2 }
-          )
+        renderTurns(
+          entries.map((entry) => [entry.unit, entry]),
+          screen
         )
       ].join('\n')
     )
@@ -148,11 +146,29 @@ const revisionsOf = (
     entries[0] === undefined ? [] : [[entries[0], entries] as const]
   )
 
-/** What was there before and after; of what was not there before, only what came. */
-const turnOf = (entry: Entry): string =>
-  'old' in entry ? `${sideOf(entry, 'old')} → ${sideOf(entry, 'new')}` : sideOf(entry, 'new')
+/** A unit before and after; what was not there is absent. */
+export interface Turn {
+  old?: unknown
+  new?: unknown
+}
 
-const sideOf = (entry: Entry, side: 'old' | 'new'): string => (side in entry ? brief(entry[side]) : 'nothing')
+/** A change unit by unit, indented. */
+export const renderTurns = (
+  units: readonly (readonly [unit: string, turn: Turn])[],
+  screen: Screen
+): string =>
+  indent(
+    renderFields(
+      units.map(([unit, turn]) => [unit, turnOf(turn)] as const),
+      { ...screen, width: screen.width - 2 }
+    )
+  )
+
+/** What was there before and after; of what was not there before, only what came. */
+const turnOf = (turn: Turn): string =>
+  'old' in turn ? `${sideOf(turn, 'old')} → ${sideOf(turn, 'new')}` : sideOf(turn, 'new')
+
+const sideOf = (turn: Turn, side: 'old' | 'new'): string => (side in turn ? brief(turn[side]) : 'nothing')
 
 const brief = (value: unknown): string => truncate(formatValue(value, ', '), SHORT_VALUE)
 

@@ -43,6 +43,14 @@ test('what has settled had been sent and read, whatever the scheduler has noted 
   )
 })
 
+test('a preview sends nothing, and while it fetches there is nothing to count', () => {
+  const { settled: _, ...previewing } = reading
+  expect(renderProgressLine(previewing, NOW)).toBe(
+    'reading 52% · 12,000 records · 9,000 skipped · 1 unreadable · 12s'
+  )
+  expect(renderProgressLine({ ...previewing, state: 'fetching' }, NOW)).toBe('fetching · 12s')
+})
+
 test('without a known size there is no bar to draw', () => {
   const { bytesTotal: _, ...unsized } = reading
   expect(renderProgress(unsized, NOW, 120)).toMatch(/^reading · 12,000 records/)

@@ -7,8 +7,12 @@ import { formatDuration } from './when.ts'
 /** The figures of a run that a line of progress shows. */
 export type Progress = Pick<
   FeedRunRow,
-  'state' | 'bytesRead' | 'bytesTotal' | 'recordsSeen' | 'skipped' | 'published' | 'malformed' | 'startedAt'
-> & { settled: number }
+  'bytesRead' | 'bytesTotal' | 'recordsSeen' | 'skipped' | 'published' | 'malformed' | 'startedAt'
+> & {
+  state: FeedRunRow['state'] | 'fetching'
+  /** Absent where nothing is sent. */
+  settled?: number
+}
 
 const BAR_WIDTH = 24
 const FULL = '█'
@@ -38,7 +42,8 @@ export const renderProgressLine = (progress: Progress, now: Date): string => {
 }
 
 /** While reading: of the file's bytes; while settling: of the records that were sent. */
-const shareOf = ({ state, bytesRead, bytesTotal, published, settled }: Progress): number | undefined => {
+const shareOf = ({ state, bytesRead, bytesTotal, published, settled = 0 }: Progress): number | undefined => {
+  if (state === 'fetching') return undefined
   const [part, whole] = state === 'reading' ? [bytesRead, bytesTotal ?? 0] : [settled, published]
   if (whole <= 0) return state === 'reading' ? undefined : 1
   return Math.min(1, Math.max(0, part / whole))
@@ -46,12 +51,13 @@ const shareOf = ({ state, bytesRead, bytesTotal, published, settled }: Progress)
 
 const partsOf = (progress: Progress, now: Date): readonly string[] => {
   const elapsedMs = Math.max(0, now.getTime() - progress.startedAt.getTime())
+  if (progress.state === 'fetching') return [formatDuration(elapsedMs)]
+  const { settled } = progress
   // The scheduler notes its figures now and then, workers at once: what has settled had been read and sent.
-  const sent = Math.max(progress.published, progress.settled)
+  const sent = Math.max(progress.published, settled ?? 0)
   return [
     counted(Math.max(progress.recordsSeen, sent + progress.skipped), 'record'),
-    `${formatCount(sent)} sent`,
-    `${formatCount(progress.settled)} settled`,
+    ...(settled === undefined ? [] : [`${formatCount(sent)} sent`, `${formatCount(settled)} settled`]),
     ...(progress.skipped > 0 ? [`${formatCount(progress.skipped)} skipped`] : []),
     ...(progress.malformed > 0 ? [`${formatCount(progress.malformed)} unreadable`] : []),
     formatDuration(elapsedMs)

@@ -1,5 +1,5 @@
 import { OUTCOMES, type Outcome } from '@sluice/shared/change'
-import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import type { FeedRunRow, RunProblem } from '@sluice/prisma/tables/feed-runs'
 import { renderFields, renderTable, toned, type Cell, type Screen } from './render.ts'
 import { counted, formatCount } from './text.ts'
 import { formatDuration, toTableWhen, toWhen } from './when.ts'
@@ -68,14 +68,22 @@ export const toRunDocument = (run: FeedRunRow, outcomes?: Outcomes): Record<stri
           run: run.removalsRunId ?? null
         },
   error: run.errorCode === undefined ? null : { code: run.errorCode, message: run.errorMessage ?? '' },
-  problems: run.problems.map(({ offset, ordinal, externalId, code, message }) => ({
-    offset: offset ?? null,
-    ordinal: ordinal ?? null,
-    offer: externalId ?? null,
-    code,
-    message
-  })),
+  problems: run.problems.map(toProblemDocument),
   ...(outcomes === undefined ? {} : { outcomes })
+})
+
+export const toProblemDocument = ({
+  offset,
+  ordinal,
+  externalId,
+  code,
+  message
+}: RunProblem): Record<string, unknown> => ({
+  offset: offset ?? null,
+  ordinal: ordinal ?? null,
+  offer: externalId ?? null,
+  code,
+  message
 })
 
 export const renderRuns = (runs: readonly FeedRunRow[], now: Date, screen: Screen): string =>
@@ -115,7 +123,7 @@ export const renderRun = (
   { outcomes, pending = [], now }: Shown,
   screen: Screen
 ): string => {
-  const settled = OUTCOMES.filter((outcome) => outcomes[outcome] > 0)
+  const settled = outcomesText(outcomes)
   const fields = renderFields(
     [
       ['run', toned(run.id, 'strong')],
@@ -137,19 +145,18 @@ export const renderRun = (
       ...(pending.length === 0
         ? []
         : [['would go', `${pending.join(', ')}${pending.length < (run.gone ?? 0) ? ', …' : ''}`] as const]),
-      [
-        'outcomes',
-        settled.length === 0
-          ? run.published === 0
-            ? 'none: nothing was sent'
-            : 'none yet'
-          : settled.map((outcome) => `${formatCount(outcomes[outcome])} ${outcome}`).join(', ')
-      ]
+      ['outcomes', settled === '' ? (run.published === 0 ? 'none: nothing was sent' : 'none yet') : settled]
     ],
     screen
   )
-  return run.problems.length === 0 ? fields : `${fields}\n\n${renderProblems(run, screen)}`
+  return run.problems.length === 0 ? fields : `${fields}\n\n${renderProblems(run.problems, screen)}`
 }
+
+/** `3 created, 1 rejected`; empty when there is none. */
+export const outcomesText = (outcomes: Outcomes): string =>
+  OUTCOMES.filter((outcome) => outcomes[outcome] > 0)
+    .map((outcome) => `${formatCount(outcomes[outcome])} ${outcome}`)
+    .join(', ')
 
 const recordsOf = (run: FeedRunRow): string =>
   [
@@ -183,9 +190,9 @@ const removalsOf = (run: FeedRunRow, now: Date): Cell => {
   }
 }
 
-const renderProblems = (run: FeedRunRow, screen: Screen): string =>
+export const renderProblems = (problems: readonly RunProblem[], screen: Screen): string =>
   [
-    `Problems (the first ${run.problems.length}):`,
+    `Problems (the first ${problems.length}):`,
     renderTable(
       [
         { title: 'BYTE', align: 'right' },
@@ -194,7 +201,7 @@ const renderProblems = (run: FeedRunRow, screen: Screen): string =>
         { title: 'CODE' },
         { title: 'WHAT', shrinkTo: 24 }
       ],
-      run.problems.map((problem) => [
+      problems.map((problem) => [
         problem.offset === undefined ? '' : formatCount(problem.offset),
         problem.ordinal === undefined ? '' : formatCount(problem.ordinal),
         problem.externalId ?? '',

@@ -132,7 +132,7 @@ export const SchedulerConfigSchema = Type.Object({
 export type SchedulerConfig = Readonly<Static<typeof SchedulerConfigSchema>>
 
 /** What of it says how a feed is fetched and read. */
-const FETCH_SETTINGS = [
+export const FETCH_SETTINGS = [
   'SLUICE_SECRETS_KEY',
   'SLUICE_SECRETS_KEY_PREVIOUS',
   'SCHEDULER_SPOOL_RESERVE_BYTES',

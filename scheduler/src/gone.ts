@@ -43,6 +43,8 @@ export interface List {
 export interface Gone {
   list: List
   census: Census
+  /** All of it. */
+  absence: Absence
   held?: Held
   /** What goes now: all of it, or of what is held the part that somebody has released. */
   going?: Absence
@@ -74,6 +76,7 @@ export const goneFrom = async (at: Origin, list: List): Promise<Gone> => {
   return {
     list,
     census,
+    absence,
     ...(held === undefined ? {} : { held }),
     ...(going === undefined ? {} : { going }),
     ...(released === undefined ? {} : { released })
@@ -96,10 +99,10 @@ export const goneSince = async (at: Origin, isSameFile: boolean): Promise<Gone |
   const absence = await absenceOf(at, list, [...(await runsSince(sql, at.source.id, list.runId)), at.run.id])
   const census = await takeCensus(sql, at.run.id, absence)
   demandWhole(list, census.seen)
-  if (isReleased) return { list, census, going: absence, released: run }
+  if (isReleased) return { list, census, absence, going: absence, released: run }
   if (census.gone === 0) return undefined
   const held = implausible({ ...census, unreleased: census.gone, records: list.records }, at.source)
-  return held === undefined ? { list, census, going: absence } : { list, census, held }
+  return { list, census, absence, ...(held === undefined ? { going: absence } : { held }) }
 }
 
 /** A list that was read by an earlier run, if that run noted what it takes. */

@@ -49,7 +49,7 @@ export interface UnreadableOptions {
 const MAX_REJECTIONS = 1_000
 
 /** Only counts them, in the books: nobody is told. */
-const countUnreadable = (ledger: Books): Unreadable => {
+export const countUnreadable = (ledger: Books): Unreadable => {
   let unidentified = 0
   const identified: string[] = []
   return {

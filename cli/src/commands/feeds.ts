@@ -10,14 +10,14 @@ import { renderFeeds, type FeedRow } from '../feed-view.ts'
 import { toAccess, withAccessOptions, type AccessOptions } from '../feed-access.ts'
 import * as input from '../input.ts'
 import { EVERY, sourceNamed, vendorNamed } from '../lookup.ts'
-import type { Output } from '../output.ts'
-import { renderProgress, renderProgressLine, type Progress } from '../progress.ts'
+import { createProgressView } from '../progress-view.ts'
 import { answerRun, answerRuns, RUN_WORD, SHOWS_RUN, toAnswer } from '../run-answer.ts'
 import { failureOf, toRunDocument } from '../run-view.ts'
 import { toSourceDocument } from '../source-view.ts'
-import { askForRun, watchRun, type Watched } from '../watch-run.ts'
+import { askForRun, watchRun } from '../watch-run.ts'
 import { toWhen } from '../when.ts'
 import { addFeedAccess, keepSecret, secretFor } from './feed-access.ts'
+import { addFeedPreview } from './feed-preview.ts'
 import { sourceTaken } from './sources.ts'
 
 interface AddOptions extends AccessOptions {
@@ -32,8 +32,6 @@ interface AddOptions extends AccessOptions {
 
 /** A scheduler looks every two seconds; this much longer means that none is running, or all are busy. */
 const START_WITHIN_MS = 30_000
-/** How often a log is told how far a run is. */
-const LINE_EVERY_MS = 5_000
 
 /** `sluice feeds`: files of a vendor that we fetch. */
 export const addFeeds = (program: Command, context: Context): void => {
@@ -145,6 +143,8 @@ export const addFeeds = (program: Command, context: Context): void => {
     ]
   )
 
+  addFeedPreview(feeds, context)
+
   withExamples(
     feeds
       .command('run')
@@ -172,11 +172,13 @@ export const addFeeds = (program: Command, context: Context): void => {
           out.note(`See it: sluice feeds show ${slug}`)
           return
         }
+        const view = createProgressView(out, options.wait === true)
         const watched = await watchRun(store, source, before, {
           signal: interruption(),
           startWithinMs: options.startWithin,
           onQueued: (run) => out.note(`Run ${run.id} is under way; this one follows when it has ended.`),
-          onProgress: reporter(out, options.wait === true)
+          onProgress: ({ run, outcomes }) =>
+            view({ ...run, settled: Object.values(outcomes).reduce((sum, count) => sum + count, 0) })
         }).finally(() => out.draw(''))
         const answer = toAnswer(watched, out)
         const failure = failureOf(watched.run)
@@ -218,6 +220,7 @@ export const addFeeds = (program: Command, context: Context): void => {
 
   withExamples(
     feeds,
+    ['sluice feeds preview acme-kyero', 'what the next run would do'],
     ['sluice feeds run acme-kyero', 'fetch now and watch'],
     ['sluice feeds list', 'all of them, with their last run'],
     ['sluice feeds show acme-kyero', 'how the newest run went, and its problems'],
@@ -248,22 +251,5 @@ const toNewFeed = (
     ...(schedule === undefined ? {} : { schedule }),
     ...(nextRunAt === undefined ? {} : { nextRunAt }),
     ...(options.exportLag === undefined ? {} : { exportLagMs: options.exportLag })
-  }
-}
-
-/** A bar that is drawn over, or a line now and then; with --json only a terminal sees either. */
-const reporter = (out: Output, plain: boolean): ((watched: Watched) => void) => {
-  let lastLineAt = Number.NEGATIVE_INFINITY
-  return ({ run, outcomes }) => {
-    const progress: Progress = {
-      ...run,
-      settled: Object.values(outcomes).reduce((sum, count) => sum + count, 0)
-    }
-    if (out.liveWidth !== undefined && !plain) {
-      out.draw(renderProgress(progress, out.now, out.liveWidth))
-    } else if (out.now.getTime() - lastLineAt >= LINE_EVERY_MS) {
-      lastLineAt = out.now.getTime()
-      out.note(renderProgressLine(progress, out.now))
-    }
   }
 }
