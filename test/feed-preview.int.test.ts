@@ -254,7 +254,8 @@ describe('sluice feeds preview', () => {
     })
 
   test('shows a file of the operator, without a broker', async () => {
-    const source = await shop.addFeed({ address: '/nowhere.xml' })
+    const fetch = { credentials: { scheme: 'bearer' }, pages: { by: 'link' } } // neither is of a file
+    const source = await shop.addFeed({ address: 'https://acme.example/1', fetch })
     const path = await shop.write('mine.xml', kyero(offersOf(12, 'f')))
     const shown = await at(source.slug, '--file', path, '--limit', '1')
     expect(shown).toMatchObject({ code: 0 })

@@ -1,4 +1,6 @@
+import { ConfigError } from '@sluice/shared/errors'
 import type { Sql } from '../client.ts'
+import { sqlStateOf } from '../errors.ts'
 import type { Id } from '../rows.ts'
 import { findRun, type FeedRunRow } from './feed-runs.ts'
 
@@ -10,7 +12,10 @@ import { findRun, type FeedRunRow } from './feed-runs.ts'
  *   from the statements of this transaction.
  */
 
-/** Call it first, in a transaction. */
+/**
+ * Call it first, in a transaction.
+ * @throws ConfigError `DB_TEMPORARY` when the role may make no temporary table
+ */
 export const rehearseRun = async (
   tx: Sql,
   { id, vendorId, fullRequested }: { id: number; vendorId: number; fullRequested: boolean }
@@ -25,11 +30,25 @@ export const rehearseRun = async (
   return run
 }
 
+const PERMISSION_DENIED = '42501'
+
 /** Those of all the vendor's feeds: what vanished from one may be listed by another. */
 const hideRecords = async (tx: Sql, vendorId: number): Promise<void> => {
-  await tx.$executeRaw`
-    CREATE TEMPORARY TABLE feed_records ON COMMIT DROP AS
-    SELECT f.* FROM feed_records f JOIN sources s ON s.id = f.source_id WHERE s.vendor_id = ${vendorId}`
+  try {
+    await tx.$executeRaw`
+      CREATE TEMPORARY TABLE feed_records ON COMMIT DROP AS
+      SELECT f.* FROM feed_records f JOIN sources s ON s.id = f.source_id WHERE s.vendor_id = ${vendorId}`
+  } catch (thrown) {
+    if (sqlStateOf(thrown) !== PERMISSION_DENIED) throw thrown
+    const remedy = 'GRANT TEMPORARY ON DATABASE … TO … lets it'
+    throw new ConfigError(
+      'DB_TEMPORARY',
+      [`The role of DATABASE_URL may make no temporary table: ${remedy}`],
+      {
+        cause: thrown
+      }
+    )
+  }
   await tx.$executeRaw`CREATE UNIQUE INDEX ON feed_records (source_id, external_id)`
   await tx.$executeRaw`CREATE INDEX ON feed_records (source_id, record_hash)`
   await tx.$executeRaw`ANALYZE feed_records`

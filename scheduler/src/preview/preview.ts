@@ -31,8 +31,9 @@ export interface PreviewOptions {
   onProgress?: (progress: PreviewProgress) => void | Promise<void>
 }
 
-/** Of a file of a gigabyte nothing is written, but much is read; a lost client is noticed by then at the latest. */
-const TRANSACTION_MS = 2 * 60 * 60 * 1000
+/** Nobody waits for a preview, so its statements and its one transaction may last: that of a file of gigabytes does. */
+const STATEMENT_MS = 10 * 60_000
+const TRANSACTION_MS = 2 * 60 * 60_000
 
 /**
  * What the next run of a feed would do, without doing it: nothing is sent, and Postgres is as it was before.
@@ -44,6 +45,7 @@ export const previewFeed = async (options: PreviewOptions): Promise<Preview> => 
     url: config.DATABASE_URL,
     poolSize: 1,
     applicationName: 'sluice-preview',
+    statementTimeoutMs: STATEMENT_MS,
     idleTransactionMs: TRANSACTION_MS
   })
   // Not in the scheduler's folder: it sweeps what belongs to no run of its own.
