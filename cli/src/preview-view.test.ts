@@ -82,14 +82,16 @@ test.each<[string, Partial<Preview>, RegExp]>([
     'too much to believe',
     {
       figures: { ...preview.figures, vanished: 0 },
-      removals: { state: 'pending', known: 9, gone: 9, held: { code: 'GONE_ALL', message: 'all 9 would go' } }
+      removals: { state: 'pending', known: 9, gone: 9 },
+      held: { code: 'GONE_ALL', message: 'all 9 would go' }
     },
     /^vanished +would be held: all 9 would go \(GONE_ALL\)$/m
   ],
   [
     'held but for what was released',
     {
-      removals: { state: 'pending', known: 9, gone: 9, held: { code: 'GONE_TOO_MANY', message: 'too many' } }
+      removals: { state: 'pending', known: 9, gone: 9 },
+      held: { code: 'GONE_TOO_MANY', message: 'too many' }
     },
     /would be held: too many \(GONE_TOO_MANY\); 2 offers would be withdrawn, as somebody has\s+released/
   ],

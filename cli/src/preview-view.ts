@@ -15,7 +15,7 @@ export interface Previewed {
 
 /** As `--json` shows it: figures, outcomes and problems under the names a run has them. */
 export const toPreviewDocument = (preview: Preview, { feed, from }: Previewed): Record<string, unknown> => {
-  const { figures, reading, removals } = preview
+  const { figures, reading, removals, held } = preview
   return {
     feed,
     from,
@@ -31,9 +31,10 @@ export const toPreviewDocument = (preview: Preview, { feed, from }: Previewed): 
             state: removals.state,
             known: removals.known,
             gone: removals.gone,
-            code: removals.held?.code ?? null,
-            reason: removals.held?.message ?? null
+            code: held?.code ?? null,
+            reason: held?.message ?? null
           },
+    held: held ?? null,
     error:
       reading.errorCode === undefined
         ? null
@@ -89,20 +90,20 @@ const recordsOf = ({ figures }: Preview): string =>
     ...(figures.duplicates > 0 ? [`${formatCount(figures.duplicates)} twice`] : [])
   ].join(', ')
 
-const vanishedOf = ({ figures: { vanished }, removals, reading, unchangedSince }: Preview): Cell => {
-  const released = vanished > 0 ? `${counted(vanished, 'offer')} would be withdrawn` : undefined
+const vanishedOf = ({ figures: { vanished }, removals, held, reading, unchangedSince }: Preview): Cell => {
+  const going = vanished > 0 ? `${counted(vanished, 'offer')} would be withdrawn` : undefined
+  if (held !== undefined) {
+    const rest = going === undefined ? '' : `; ${going}, as somebody has released`
+    return toned(`would be held: ${held.message.replace(/\.$/, '')} (${held.code})${rest}`, 'warn')
+  }
   if (removals === undefined) {
-    if (released !== undefined) return released
+    if (going !== undefined) return going
     if (unchangedSince !== undefined) return 'none'
     const why = reading.snapshot === 'partial' ? 'was not read whole' : 'is no list of all offers'
     return `nothing would be withdrawn: the file ${why}`
   }
-  const { known, gone, held } = removals
-  if (held === undefined) {
-    return gone === 0 ? 'none' : `${formatCount(gone)} of ${formatCount(known)} would be withdrawn`
-  }
-  const rest = released === undefined ? '' : `; ${released}, as somebody has released`
-  return toned(`would be held: ${held.message.replace(/\.$/, '')} (${held.code})${rest}`, 'warn')
+  const { known, gone } = removals
+  return gone === 0 ? 'none' : `${formatCount(gone)} of ${formatCount(known)} would be withdrawn`
 }
 
 const idsOf = ({ gone, figures, removals }: Preview): string =>

@@ -27,7 +27,9 @@ export interface Preview {
   /** What would become of everything that is sent. */
   outcomes: Outcomes
   /** What would be concluded from the list; absent when the file is none, or is the one that was read before. */
-  removals?: { state: 'none' | 'sent' | 'pending'; known: number; gone: number; held?: Held }
+  removals?: { state: 'none' | 'sent' | 'pending'; known: number; gone: number }
+  /** Why what is gone, by this list or the one that was read before, would wait for a person. */
+  held?: Held
   /** The first ids of offers that are gone, whether they may go or are held. */
   gone: readonly string[]
   /** How many offers of the file would change, for readers. */
@@ -105,6 +107,7 @@ const rehearseIn = async (tx: Sql, options: RehearseOptions): Promise<Preview> =
     ...(unchangedSince === undefined ? {} : { unchangedSince }),
     outcomes: await settledOutcomes(tx, run.id),
     ...(gone === undefined || typeof list !== 'object' ? {} : { removals: removalsOf(gone) }),
+    ...(gone?.held === undefined ? {} : { held: gone.held }),
     gone: ids,
     changed: judge.changed,
     changes: judge.changes,
@@ -147,6 +150,5 @@ const judgeGone = async (
 const removalsOf = ({ census: { known, gone }, held }: Gone): NonNullable<Preview['removals']> => ({
   state: held !== undefined ? 'pending' : gone === 0 ? 'none' : 'sent',
   known,
-  gone,
-  ...(held === undefined ? {} : { held })
+  gone
 })
