@@ -1,10 +1,9 @@
 import type { Outcome } from '@sluice/shared/change'
 import type { DataError, RecordError } from '@sluice/shared/errors'
-import { listedStampOf, type Envelope } from '@sluice/shared/envelope'
 import { toDate } from '@sluice/shared/time'
 import type { Sql } from '@sluice/prisma/client'
 import { settleDeliveries, type NewDelivery } from '@sluice/prisma/tables/deliveries'
-import { settleFeedRecords, type FeedRecordRow } from '@sluice/prisma/tables/feed-records'
+import { settleFeedRecords, toFeedRecord, type FeedRecordRow } from '@sluice/prisma/tables/feed-records'
 import { closeRejections, openRejections, type NewRejection } from '@sluice/prisma/tables/rejections'
 import type { Message } from './message.ts'
 
@@ -53,17 +52,8 @@ export const toLedger = (entries: readonly Entry[]): Ledger => {
         ...(record === undefined ? {} : { record })
       })
     } else if (envelope.run !== undefined) {
-      const { recordHash, formatVersion, sourceRevision, factAtFrom, run: runId } = envelope
-      ledger.feedRecords.push({
-        ...base,
-        recordHash,
-        formatVersion,
-        sourceRevision,
-        factAtFrom,
-        outcome,
-        runId,
-        ...listedIn(envelope)
-      })
+      const { run: runId } = envelope
+      ledger.feedRecords.push(toFeedRecord(envelope, { sourceId: source.id, stamp, outcome, runId }))
     }
     if (outcome === 'rejected' && problem !== undefined) {
       ledger.opened.push({
@@ -77,12 +67,6 @@ export const toLedger = (entries: readonly Entry[]): Ledger => {
     if (UNDERSTOOD.has(outcome)) ledger.closed.push(base)
   }
   return ledger
-}
-
-/** A record that knows its own time is said anew by each file it stands in; another one takes its time from that file. */
-const listedIn = (envelope: Envelope): Pick<FeedRecordRow, 'listedStamp'> => {
-  const listedStamp = envelope.factAtFrom === 'record' ? listedStampOf(envelope) : undefined
-  return listedStamp === undefined ? {} : { listedStamp }
 }
 
 /** Writes it; belongs into the transaction of what it tells about. */

@@ -1,5 +1,5 @@
 import type { Outcome } from '@sluice/shared/change'
-import type { FactAtFrom } from '@sluice/shared/envelope'
+import { listedStampOf, type Envelope, type FactAtFrom } from '@sluice/shared/envelope'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { Sql } from '../client.ts'
 import { toRows, type Id } from '../rows.ts'
@@ -18,6 +18,25 @@ export interface FeedRecordRow {
   factAtFrom: FactAtFrom
   outcome: Outcome
   runId: Id
+}
+
+/** Where a record is noted, and what became of it. */
+type Noted = Pick<FeedRecordRow, 'sourceId' | 'stamp' | 'outcome' | 'runId'>
+
+/** What is noted of a message of a feed. */
+export const toFeedRecord = (envelope: Envelope, noted: Noted): FeedRecordRow => {
+  const { externalId, recordHash, formatVersion, sourceRevision, factAtFrom } = envelope
+  // A record that knows its own time is said anew by each file it stands in; another one takes its time from that file.
+  const listedStamp = factAtFrom === 'record' ? listedStampOf(envelope) : undefined
+  return {
+    ...noted,
+    externalId,
+    recordHash,
+    formatVersion,
+    sourceRevision,
+    factAtFrom,
+    ...(listedStamp === undefined ? {} : { listedStamp })
+  }
 }
 
 export interface SkipQuestion {

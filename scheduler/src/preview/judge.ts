@@ -5,7 +5,7 @@ import { interpret } from '@sluice/shared/fact'
 import type { Format } from '@sluice/shared/formats'
 import { merge, type Merged } from '@sluice/shared/merge'
 import type { Sql } from '@sluice/prisma/client'
-import { settleFeedRecords, type FeedRecordRow } from '@sluice/prisma/tables/feed-records'
+import { settleFeedRecords, toFeedRecord } from '@sluice/prisma/tables/feed-records'
 import { readOffers, type StoredOffer } from '@sluice/prisma/tables/offers'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 
@@ -97,27 +97,17 @@ export const createJudge = ({ sql, source, format, limit }: JudgeOptions): Judge
     judge: async (envelopes) => {
       const keys = envelopes.map(({ envelope: { externalId } }) => ({ vendorId, externalId }))
       const stored = new Map((await readOffers(sql, keys)).map((offer) => [offer.externalId, offer]))
-      const rows = envelopes.map((judged) =>
-        toRow(sourceId, judged.envelope, outcomeOf(judged, stored.get(judged.envelope.externalId)))
-      )
+      const rows = envelopes.map((judged) => {
+        const { envelope } = judged
+        const outcome = outcomeOf(judged, stored.get(envelope.externalId))
+        return toFeedRecord(envelope, {
+          sourceId,
+          stamp: stampOf(envelope),
+          outcome,
+          runId: envelope.run ?? ''
+        })
+      })
       await settleFeedRecords(sql, rows)
     }
-  }
-}
-
-/** What the books would say of it. */
-const toRow = (sourceId: number, envelope: Envelope, outcome: Outcome): FeedRecordRow => {
-  const { externalId, recordHash, formatVersion, sourceRevision, factAtFrom, run: runId = '' } = envelope
-  const stamp = stampOf(envelope)
-  return {
-    sourceId,
-    externalId,
-    recordHash,
-    formatVersion,
-    sourceRevision,
-    stamp,
-    factAtFrom,
-    outcome,
-    runId
   }
 }
