@@ -1,7 +1,7 @@
 import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
-import { renderTable, toned, type Cell, type Screen, type Toned } from './render.ts'
-import { failureOf, isOver } from './run-view.ts'
+import { renderTable, toned, type Cell, type Screen } from './render.ts'
+import { stateOf } from './run-view.ts'
 import { toTableWhen } from './when.ts'
 
 /** How feeds are listed. Pure. */
@@ -40,8 +40,6 @@ const nextOf = (source: SourceRow, now: Date): Cell => {
 
 const lastOf = (run: FeedRunRow | undefined, now: Date): Cell => {
   if (run === undefined) return toned('never', 'dim')
-  const when = (end: string): Toned => toTableWhen(run.startedAt, now, `${end}, `)
-  if (!isOver(run)) return when(run.state)
-  if (failureOf(run) === undefined) return { ...when('done'), tone: 'good' }
-  return run.state === 'done' ? { ...when('partial'), tone: 'warn' } : { ...when(run.state), tone: 'bad' }
+  const { text, tone } = stateOf(run)
+  return { ...toTableWhen(run.startedAt, now, `${text}, `), tone }
 }

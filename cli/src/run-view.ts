@@ -1,6 +1,6 @@
 import { OUTCOMES, type Outcome } from '@sluice/shared/change'
 import type { FeedRunRow, RunProblem } from '@sluice/prisma/tables/feed-runs'
-import { renderFields, renderTable, toned, type Cell, type Screen } from './render.ts'
+import { renderFields, renderTable, toned, type Cell, type Screen, type Toned } from './render.ts'
 import { counted, formatCount } from './text.ts'
 import { formatDuration, toTableWhen, toWhen } from './when.ts'
 
@@ -10,8 +10,9 @@ export type Outcomes = Readonly<Record<Outcome, number>>
 
 export const isOver = (run: FeedRunRow): boolean => run.state !== 'reading' && run.state !== 'settling'
 
-/** Everything was read and settled: the only end that exits 0. */
-const isWhole = (run: FeedRunRow): boolean => run.state === 'done' && run.snapshot !== 'partial'
+/** Everything was read, every record of it, and settled: the only end that exits 0. */
+const isWhole = (run: FeedRunRow): boolean =>
+  run.state === 'done' && run.snapshot !== 'partial' && run.malformed === 0
 
 /** What to say of a run that did not end well; what was read is applied all the same. */
 export const failureOf = (run: FeedRunRow): { code: string; message: string } | undefined => {
@@ -25,10 +26,11 @@ export const failureOf = (run: FeedRunRow): { code: string; message: string } | 
       message: `Run ${run.id} was superseded: its scheduler went away. The next run reads the file again.`
     }
   }
-  return {
-    code: 'RUN_PARTIAL',
-    message: `Run ${run.id} read only a part of the file: ${reasonOf(run)}. What it read is applied.`
-  }
+  const part =
+    run.snapshot === 'partial'
+      ? `read only a part of the file: ${reasonOf(run)}`
+      : `could not read ${formatCount(run.malformed)} of ${counted(run.recordsSeen, 'record')}`
+  return { code: 'RUN_PARTIAL', message: `Run ${run.id} ${part}. What it read is applied.` }
 }
 
 /** A run as `--json` shows it. */
@@ -212,11 +214,21 @@ export const renderProblems = (problems: readonly RunProblem[], screen: Screen):
     )
   ].join('\n')
 
-const stateOf = (run: FeedRunRow): Cell => {
+/** How it stands, in the same words wherever runs are listed. */
+export const stateOf = (run: FeedRunRow): Toned => {
   if (run.state === 'failed' || run.state === 'superseded') return toned(run.state, 'bad')
-  if (run.state !== 'done') return run.state
-  if (run.removals === 'pending') return toned('done, pending', 'warn')
-  return run.snapshot === 'partial' ? toned('done, partial', 'warn') : toned('done', 'good')
+  if (run.state !== 'done') return { text: run.state, tone: undefined }
+  const but = reservationOf(run)
+  return but === undefined ? toned('done', 'good') : toned(`done, ${but}`, 'warn')
+}
+
+/** Why somebody should look at a run that is done. */
+const reservationOf = (run: FeedRunRow): string | undefined => {
+  if (run.removals === 'pending') return 'pending'
+  if (run.snapshot === 'partial') return 'partial'
+  if (run.malformed > 0) return `${formatCount(run.malformed)} unreadable`
+  const isAllRejected = run.published > 0 && run.skipped === 0 && run.outcomes?.rejected === run.published
+  return isAllRejected ? 'all rejected' : undefined
 }
 
 const reasonOf = (run: FeedRunRow): string =>
