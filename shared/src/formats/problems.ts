@@ -33,7 +33,7 @@ const ofObject = (node: SchemaNode, value: Record<string, unknown>, path: string
     const at = path + pointerStep(name)
     const property = propertyOf(node, name)
     if (property !== undefined) return problemsOf(property, inner, at)
-    return node.additionalProperties === false ? [isUnknown(at)] : []
+    return node.additionalProperties === false ? [isUnknown(node, at)] : []
   })
   return [...lacking.map((name) => isMissing(propertyOf(node, name), path + pointerStep(name))), ...inside]
 }
@@ -55,14 +55,28 @@ const isMissing = (node: SchemaNode | undefined, path: string): Problem => {
   }
 }
 
-const isUnknown = (path: string): Problem => ({
-  code: 'RECORD_INVALID',
-  path,
-  text: `${path} is not a field of this format`
-})
+/** Where names are free within a pattern, the description of the whole says which. */
+const isUnknown = (node: SchemaNode, path: string): Problem => {
+  const names = node.patternProperties === undefined ? undefined : describe(node)
+  const text = `${path} is not a field of this format`
+  return { code: 'RECORD_INVALID', path, text: names === undefined ? text : `${text}: expected ${names}` }
+}
 
 const isWrong = (node: SchemaNode, path: string): Problem => ({
   code: 'RECORD_INVALID',
   path,
-  text: `${path || 'the record'} is wrong: expected ${describe(node) ?? node.type ?? 'something else'}`
+  text: `${path || 'the record'} is wrong: expected ${describe(node) ?? kindOf(node) ?? 'something else'}`
 })
+
+/** What a place without a description holds, as far as its type says; the null of a union says nothing. */
+const kindOf = ({ type, anyOf = [] }: SchemaNode): string | undefined =>
+  type === undefined ? anyOf.map(kindOf).find((kind) => kind !== undefined) : KINDS[type]
+
+const KINDS: Readonly<Record<string, string>> = {
+  object: 'an object',
+  array: 'a list',
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false'
+}

@@ -120,6 +120,16 @@ describe('rejections', () => {
     )
   })
 
+  test.each([
+    [Type.Union([Type.Object({}), Type.Null()]), 'an object'],
+    [Type.Union([Type.Null(), Type.Array(Type.String())]), 'a list'],
+    [Type.Integer(), 'a whole number'],
+    [Type.Unsafe({ const: 1 }), 'something else']
+  ])('a place without a description says its type', (schema, expected) => {
+    const parse = createRecordParser(Type.Object({ place: schema }))
+    expect(rejectionOf(() => parse({ place: 'x' })).message).toBe(`/place is wrong: expected ${expected}`)
+  })
+
   test('a pointer is escaped as RFC 6901 says', () => {
     expect(rejectionOf(() => parseJson({ id: '1', 'a/b~c': 1 })).path).toBe('/a~1b~0c')
   })

@@ -62,6 +62,44 @@ test('all problems of a record are told at once, without its values', () => {
   )
 })
 
+test.each([
+  ['price', 5, 'an object { amount, currency, period }, or { "onRequest": true }'],
+  ['property', 'apartment', 'an object { type, subType }, like { "type": "apartment" }'],
+  ['location', 'Varna', 'an object { country, region, city, district, postalCode, street, detail }'],
+  ['rooms', 3, 'an object { total, bedrooms, bathrooms }'],
+  ['features', 'pool', 'a list of at most 500 texts'],
+  ['images', 'x', 'a list of at most 500 addresses'],
+  ['energy', 'A', 'an object { consumptionRating'],
+  ['transaction', 'buy', 'one of sale, rent, seasonalRent, auction'],
+  ['lotSize', true, 'square metres, like 85.5']
+])('a %s that is %j is told what belongs there', (field, value, expected) => {
+  expect(() => sluice.toChange({ id: '1', change: 'patch', [field]: value }, context)).toThrow(
+    `/${field} is wrong: expected ${expected}`
+  )
+})
+
+test('a name that is no language code is told what one looks like', () => {
+  const record = { id: '1', change: 'patch', texts: { english: { title: 'x' } }, links: { EN: 'https://x' } }
+  expect(() => sluice.toChange(record, context)).toThrow(
+    '/texts/english is not a field of this format: expected an object by language code (ISO 639, lower case), ' +
+      'like { "bg": { "title": …, "description": … } }; ' +
+      "/links/EN is not a field of this format: expected the offer's own pages, an object by language code"
+  )
+})
+
+test('every field says what belongs there', () => {
+  for (const [field, schema] of Object.entries(SluiceRecordSchema.properties)) {
+    expect(schema, field).toHaveProperty('description', expect.stringMatching(/./))
+  }
+})
+
+test('of a whole offer all that is missing is named', () => {
+  expect(() => sluice.toChange({ id: '1', rooms: { total: 3 } }, context)).toThrow(
+    '/transaction is missing: an offer cannot be without it (missing as well: /property, /price, /location); ' +
+      'for a few fields only send "change": "patch"'
+  )
+})
+
 test('what is sound beside a problem is not blamed', () => {
   const extras = { any: { thing: [1, 'x', null, { a: [] }] } }
   const record = { id: '1', extras, features: ['x'], coordinates: null, images: ['http://x/1', { url: 'x' }] }

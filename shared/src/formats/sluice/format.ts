@@ -73,12 +73,12 @@ const toWithdrawal = (value: unknown): Change => {
 
 const toUpsert = (record: SluiceRecord): Change => {
   const units = toUnits(record)
-  const lacking = REQUIRED_UNITS.find((unit) => units[unit] === undefined)
-  if (lacking !== undefined) {
-    throw missing(
-      `/${FIELD_OF[lacking]}`,
-      'an offer cannot be without it; for a few fields only send "change": "patch"'
-    )
+  const [first, ...others] = REQUIRED_UNITS.filter((unit) => units[unit] === undefined).map(
+    (unit) => `/${FIELD_OF[unit]}`
+  )
+  if (first !== undefined) {
+    const too = others.length === 0 ? '' : ` (missing as well: ${others.join(', ')})`
+    throw missing(first, `an offer cannot be without it${too}; for a few fields only send "change": "patch"`)
   }
   return { kind: 'upsert', units }
 }

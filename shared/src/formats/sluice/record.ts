@@ -8,6 +8,7 @@ import {
   TRANSACTIONS
 } from '../../offer.ts'
 import { decimal } from '../decimal.ts'
+import { toNode } from '../json-schema.ts'
 import { createRecordParser } from '../record-parser.ts'
 
 /** One record of our own format; `schema.json` beside this file is this schema, `README.md` explains it. */
@@ -26,9 +27,11 @@ const address = Type.String({
   description: 'an absolute address without blanks, like https://example.com/1.jpg'
 })
 const language = Type.String({ pattern: '^[a-z]{2,3}$' })
+const BY_LANGUAGE = 'an object by language code (ISO 639, lower case), like'
 
-/** Null clears the unit (patch) or says nothing (upsert). */
-const unit = <S extends TSchema>(schema: S) => Type.Optional(Type.Union([schema, Type.Null()]))
+/** Null clears the unit (patch) or says nothing (upsert). What belongs there is told to senders, and to those who erred. */
+const unit = <S extends TSchema>(schema: S, description = toNode(schema).description ?? '') =>
+  Type.Optional(Type.Union([schema, Type.Null()], { description }))
 
 const area = Type.Union(
   [
@@ -46,15 +49,32 @@ export const SluiceRecordSchema = Type.Object(
     id: Type.Union([text(255), Type.Integer({ minimum: 0 })], {
       description: "your id of the offer: text of at most 255 characters, the same for the offer's whole life"
     }),
-    change: optional(oneOf(CHANGES)),
-    updatedAt: optional(
-      Type.Union([text(40), Type.Integer({ minimum: 0 })], {
-        description: 'when this was true in your system: ISO 8601, like 2026-11-23T10:15:00+02:00'
+    change: optional(
+      Type.Enum(CHANGES, {
+        description:
+          'upsert (the default: the whole offer, what it leaves out is cleared), patch (only what it carries) ' +
+          'or withdraw (no longer offered)'
       })
     ),
-    reason: optional(text(500)),
+    updatedAt: optional(
+      Type.Union([text(40), Type.Integer({ minimum: 0 })], {
+        description:
+          'when this was true in your system: ISO 8601, like 2026-11-23T10:15:00+02:00; without it, and when it is in ' +
+          'the future, the moment of receipt counts'
+      })
+    ),
+    reason: optional(text(500, 'why it is withdrawn, in at most 500 characters')),
     transaction: unit(oneOf(TRANSACTIONS)),
-    property: unit(Type.Object({ type: oneOf(PROPERTY_TYPES), subType: optional(text(120)) }, closed)),
+    property: unit(
+      Type.Object(
+        {
+          type: oneOf(PROPERTY_TYPES),
+          subType: optional(text(120, 'your own word for it, at most 120 characters'))
+        },
+        closed
+      ),
+      'an object { type, subType }, like { "type": "apartment" }'
+    ),
     price: unit(
       Type.Object(
         {
@@ -66,7 +86,8 @@ export const SluiceRecordSchema = Type.Object(
           onRequest: optional(Type.Boolean({ description: 'true when the price is on request' }))
         },
         closed
-      )
+      ),
+      'an object { amount, currency, period }, or { "onRequest": true }'
     ),
     status: unit(oneOf(STANDARD_STATUSES)),
     livingArea: unit(area),
@@ -76,7 +97,8 @@ export const SluiceRecordSchema = Type.Object(
       Type.Object(
         { total: optional(count(1000)), bedrooms: optional(count(1000)), bathrooms: optional(count(1000)) },
         closed
-      )
+      ),
+      'an object { total, bedrooms, bathrooms }'
     ),
     floor: unit(
       Type.Object(
@@ -87,7 +109,8 @@ export const SluiceRecordSchema = Type.Object(
           total: optional(count(300))
         },
         closed
-      )
+      ),
+      'an object { number, total }; the ground floor is 0'
     ),
     construction: unit(
       Type.Object(
@@ -99,10 +122,12 @@ export const SluiceRecordSchema = Type.Object(
           condition: optional(text(200))
         },
         closed
-      )
+      ),
+      'an object { isNew, yearBuilt, condition }'
     ),
     ownership: unit(
-      Type.Object({ leasehold: optional(Type.Boolean()), partOwnership: optional(Type.Boolean()) }, closed)
+      Type.Object({ leasehold: optional(Type.Boolean()), partOwnership: optional(Type.Boolean()) }, closed),
+      'an object { leasehold, partOwnership }, each true or false'
     ),
     location: unit(
       Type.Object(
@@ -116,7 +141,8 @@ export const SluiceRecordSchema = Type.Object(
           detail: optional(text(300))
         },
         closed
-      )
+      ),
+      'an object { country, region, city, district, postalCode, street, detail }, at least { "country": "BG" }'
     ),
     coordinates: unit(
       Type.Object(
@@ -129,9 +155,13 @@ export const SluiceRecordSchema = Type.Object(
           })
         },
         closed
-      )
+      ),
+      'an object { latitude, longitude }'
     ),
-    features: unit(Type.Array(text(300), { maxItems: 500 })),
+    features: unit(
+      Type.Array(text(300), { maxItems: 500 }),
+      'a list of at most 500 texts, like ["lift", "pool"]'
+    ),
     images: unit(
       Type.Array(
         Type.Union(
@@ -142,7 +172,8 @@ export const SluiceRecordSchema = Type.Object(
           { description: 'an absolute address, or { url, caption, category }' }
         ),
         { maxItems: 500 }
-      )
+      ),
+      'a list of at most 500 addresses, or of { url, caption, category }, in the order to show'
     ),
     energy: unit(
       Type.Object(
@@ -153,7 +184,8 @@ export const SluiceRecordSchema = Type.Object(
           certificateId: optional(text(120))
         },
         closed
-      )
+      ),
+      'an object { consumptionRating, emissionRating, consumption, certificateId }'
     ),
     agent: unit(
       Type.Object(
@@ -165,11 +197,17 @@ export const SluiceRecordSchema = Type.Object(
           office: optional(text(200))
         },
         closed
-      )
+      ),
+      'an object { id, name, email, phone, office }'
     ),
-    links: unit(Type.Record(language, address, closed)),
-    reference: unit(text(255)),
-    privateNotes: unit(text(20_000)),
+    links: unit(
+      Type.Record(language, address, {
+        ...closed,
+        description: `the offer's own pages, ${BY_LANGUAGE} { "bg": "https://…" }`
+      })
+    ),
+    reference: unit(text(255, 'the number printed in your advertisements, at most 255 characters')),
+    privateNotes: unit(text(20_000, 'text of at most 20000 characters that is not for publication')),
     texts: optional(
       Type.Record(
         language,
@@ -177,7 +215,7 @@ export const SluiceRecordSchema = Type.Object(
           Type.Object({ title: optional(text(1000)), description: optional(text(60_000)) }, closed),
           Type.Null()
         ]),
-        { ...closed, description: 'an object by language, like { "bg": { "title": …, "description": … } }' }
+        { ...closed, description: `${BY_LANGUAGE} { "bg": { "title": …, "description": … } }` }
       )
     ),
     extras: unit(
