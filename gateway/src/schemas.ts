@@ -1,9 +1,9 @@
 import { Type, type Static } from 'typebox'
-import { OUTCOMES } from '@sluice/shared/change'
 import { SluiceRecordSchema, toPublishedSchema } from '@sluice/shared/formats'
 import { REFUSALS } from './errors.ts'
 import { DELIVERY_EXAMPLES } from './examples.ts'
 import { MAX_BODY_BYTES, MAX_RECORDS } from './limits.ts'
+import { OUTCOME_WORDS } from './outcome-words.ts'
 import { PROBLEM_TYPE } from './problem.ts'
 
 /** What `/docs` says about each route. Documentation only: nothing here validates or changes a request. */
@@ -93,6 +93,24 @@ const SourceParams = Type.Object({
   source: Type.String({ description: 'Name of your source, as we gave it to you', examples: ['acme-crm'] })
 })
 
+/** Lines of Markdown. */
+const listed = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join('\n')
+
+/** What whoever sends the default format must know before the first record. */
+const RECORD_WORDS = `
+
+**There are three kinds of record**, by \`change\`:
+
+${listed([
+  '`upsert`, also when `change` is left out: this is the whole offer now. **What it leaves out is cleared.** It must have `transaction`, `property`, `price` and `location`.',
+  '`patch`: only what it carries changes; `null` clears a field. A field is replaced as a whole, with all that is inside it.',
+  '`withdraw`: no longer offered, with a `reason` if you like; nothing else of it is read. An upsert brings the offer back, a patch does not.'
+])}
+
+**Send \`updatedAt\`**, the moment the change was made in your system: the newest fact wins, in whatever order records
+arrive. A moment in the future counts as the moment of receipt, and so does none. A field that is not of the format is
+refused; what is your own belongs in \`extras\`.`
+
 export const RECEIVE_SCHEMA = {
   operationId: 'receive',
   tags: ['Webhooks'],
@@ -104,7 +122,9 @@ export const RECEIVE_SCHEMA = {
     '202 comes only when every record is stored durably; they are applied a moment later, each by its own date, so',
     'repeating a request is harmless. An array is all or nothing: after any other answer send it again as a whole.',
     'On 503 wait for `Retry-After`; on 4xx mend the request first.'
-  ].join(' '),
+  ]
+    .join(' ')
+    .concat(RECORD_WORDS),
   security: [{ apiKey: [] }, { bearer: [] }],
   params: SourceParams,
   body: DeliverySchema,
@@ -163,8 +183,8 @@ export const VALIDATE_SCHEMA = {
 const RecordStatusSchema = Type.Object({
   index: Type.Integer({ minimum: 0, description: 'Which record of the request, counted from 0' }),
   externalId: Type.Optional(Type.String({ description: 'Your id of the offer' })),
-  outcome: Type.Enum(['queued', ...OUTCOMES.filter((outcome) => outcome !== 'retried')], {
-    description: '`queued` is the only one that is not final'
+  outcome: Type.Enum(Object.keys(OUTCOME_WORDS), {
+    description: listed(Object.entries(OUTCOME_WORDS).map(([outcome, words]) => `\`${outcome}\`: ${words}`))
   }),
   code: Type.Optional(Type.String({ description: 'Why it was rejected' })),
   path: Type.Optional(Type.String({ description: 'Where in the record, as a JSON pointer' })),
