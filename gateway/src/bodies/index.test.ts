@@ -38,6 +38,23 @@ const many = (count: number): [string, string][] => [
 ]
 
 describe('a body of any kind', () => {
+  it('of JSON that is sent as a form is refused with what it was read as', () => {
+    const FORM = 'application/x-www-form-urlencoded'
+    const hint = 'The body was read as a form, as its Content-Type says; send application/json for JSON.'
+    expect(() => read(FORM, '{"id":"7"}')).toThrow(
+      expect.objectContaining({
+        code: 'RECORD_ID_MISSING',
+        message: `Record 0 has no id at /id. ${hint}`,
+        index: 0,
+        path: '/id'
+      })
+    )
+    expect(() => read(FORM, '[{"id":"7"}]', ['data'])).toThrow(
+      `There is nothing at /data, where the records of this source are expected. ${hint}`
+    )
+    expect(() => read(FORM, 'no=7')).toThrow(/^Record 0 has no id at \/id\.$/)
+  })
+
   it('becomes the same records', () => {
     const offer = '{"id":"7","city":"Варна"}'
     const expected = [{ index: 0, body: Buffer.from(offer), externalId: '7' }]

@@ -51,6 +51,15 @@ export const readBody = (
   const type = mediaTypeOf(headers)
   const bytes = inflate(body, headers['content-encoding'])
   if (bytes.length === 0) throw new Refusal('BODY_MALFORMED', 'The body is empty; send at least one record.')
+  try {
+    return recordsOf(bytes, type, source, format)
+  } catch (thrown) {
+    if (thrown instanceof Refusal && isJsonReadAsForm(bytes, type)) thrown.message += ` ${FORM_HINT}`
+    throw thrown
+  }
+}
+
+const recordsOf = (bytes: Buffer, type: MediaType, source: BodySource, format: BodyFormat): ReadBody => {
   const { records: found, reply } = readRecords(bytes, type, source.recordsPath, format)
   if (found.length === 0) throw new Refusal('RECORDS_MISSING', 'The list is empty; send at least one record.')
   if (found.length > MAX_RECORDS) {
@@ -62,6 +71,12 @@ export const readBody = (
   const records = found.map((record, index) => toRecord(record, index, format, source.timeZone))
   return { records, ...(reply === undefined ? {} : { reply }) }
 }
+
+/** What curl sends unless told: a form is never guessed to be JSON, but its sender is told what we took it for. */
+const isJsonReadAsForm = (bytes: Buffer, { kind }: MediaType): boolean =>
+  kind === 'form' && /^\s*[[{]/.test(bytes.subarray(0, 100).toString('latin1'))
+
+const FORM_HINT = 'The body was read as a form, as its Content-Type says; send application/json for JSON.'
 
 interface Found {
   records: FoundRecord[]
