@@ -145,7 +145,12 @@ export const RECEIVE_SCHEMA = {
 const VerdictSchema = Type.Object({
   index: Type.Integer({ minimum: 0, description: 'Which record of the request, counted from 0' }),
   externalId: Type.String({ description: 'Your id of the offer' }),
-  factAt: Type.Optional(Type.String({ description: 'When the record says it was true, in UTC' })),
+  factAt: Type.Optional(
+    Type.String({
+      description: 'When the record says it was true, in UTC; at the latest, when it was received'
+    })
+  ),
+  note: Type.Optional(Type.String({ description: 'What is odd about the record and not wrong' })),
   valid: Type.Boolean(),
   change: Type.Optional(
     Type.Unknown({
@@ -169,7 +174,8 @@ export const VALIDATE_SCHEMA = {
   summary: 'Try offers out',
   description: [
     'Send exactly what you would send in earnest. Nothing is stored or applied: the answer says, record by record,',
-    'what it would mean, or why it would be rejected. What would be refused as a whole is refused here as well.'
+    'what it would mean, or why it would be rejected. What would be refused as a whole is refused here as well.',
+    'Whether we know the offer is not asked: a patch of one we do not know is valid, and becomes `incomplete`.'
   ].join(' '),
   security: [{ apiKey: [] }, { bearer: [] }],
   params: SourceParams,

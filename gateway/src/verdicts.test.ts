@@ -44,6 +44,19 @@ it('says of each record what it would mean, or why it would be rejected', async 
   ])
 })
 
+it('shows the time that counts: a moment in the future is the moment of receipt, and that is said', async () => {
+  const now = Date.parse('2026-11-23T10:00:00Z') * 1000
+  const records = read(
+    '[{"id":"1","change":"withdraw","updatedAt":"2030-01-01T00:00:00Z"},{"id":"2","change":"withdraw"}]'
+  )
+  const [early, silent] = await toVerdicts(records, sluice, 'UTC', now)
+  expect(early).toMatchObject({
+    factAt: '2026-11-23T10:00:00.000000Z',
+    note: 'The time of the record lies in the future, so the moment of receipt counts.'
+  })
+  expect(silent).toEqual({ index: 1, externalId: '2', valid: true, change: { kind: 'withdraw' } })
+})
+
 it('lets others have their turn between records', async () => {
   const many = Array.from({ length: 500 }, (_, id) => ({
     id,
