@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { serveDemoFeed } from '@sluice/examples/costa-demo'
 import { LOG_FOLDER, startHouse } from './house/house.ts'
+import { occupy, type Occupancy } from './house/occupancy.ts'
 import { choosePort } from './house/port.ts'
 import { prepareHouse } from './house/prepare.ts'
 import { bold, dim, green, red, step } from './progress.ts'
@@ -25,7 +26,11 @@ const USUAL_FEED_PORT = 8090
 class Interrupted extends Error {}
 
 /** Brings everything up, runs the demo, stays up unless it is `isOnce`, and stops. Returns what went wrong. */
-const runHouse = async (isOnce: boolean, signalled: Promise<void>): Promise<string[]> => {
+const runHouse = async (
+  isOnce: boolean,
+  signalled: Promise<void>,
+  tell: Occupancy['tell']
+): Promise<string[]> => {
   const interrupted = signalled.then(() => Promise.reject(new Interrupted()))
   interrupted.catch(() => undefined) // heard by whoever races it
   const urls = await prepareHouse()
@@ -42,6 +47,7 @@ const runHouse = async (isOnce: boolean, signalled: Promise<void>): Promise<stri
     )
     const problems: string[] = []
     try {
+      await tell({ gateway: house.gatewayUrl, 'API docs': `${house.gatewayUrl}/docs`, feed: server.url })
       const day = runDemo(db, demo, house.gatewayUrl)
       problems.push(...(await Promise.race([day, house.failed, interrupted])))
       printProblems(problems)
@@ -98,21 +104,35 @@ const nextSignal = (): Promise<void> =>
     process.on('SIGTERM', hear)
   })
 
+const EXIT_USAGE = 2
+
 const main = async (): Promise<number> => {
-  const { values } = parseArgs({ options: { once: { type: 'boolean' }, help: { type: 'boolean' } } })
-  if (values.help === true) {
+  let asked: { once?: boolean; help?: boolean }
+  try {
+    asked = parseArgs({ options: { once: { type: 'boolean' }, help: { type: 'boolean' } } }).values
+  } catch (error) {
+    console.error(`${red(messageOf(error))}\n\n${HELP}`)
+    return EXIT_USAGE
+  }
+  if (asked.help === true) {
     console.log(HELP)
     return 0
   }
   console.log(bold('\n  Sluice\n'))
+  let occupancy: Occupancy | undefined
   try {
-    const problems = await runHouse(values.once === true, nextSignal())
+    occupancy = await occupy()
+    const problems = await runHouse(asked.once === true, nextSignal(), occupancy.tell)
     return problems.length === 0 ? 0 : 1
   } catch (error) {
     if (error instanceof Interrupted) return 130
-    console.error(`\n${red(error instanceof Error ? error.message : String(error))}`)
+    console.error(`\n${red(messageOf(error))}`)
     return 1
+  } finally {
+    await occupancy?.leave()
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 process.exit(await main())
