@@ -58,6 +58,25 @@ test('sealing again changes nothing; another meaning under the same version is r
   expect(readFileSync(file, 'utf8')).toBe(before)
 })
 
+test('what is written in a fixture and not true any more is named, and not sealed', () => {
+  const format = join(dir, 'open-immo/format.ts')
+  writeFileSync(format, readFileSync(format, 'utf8').replace('formatVersion: 1', 'formatVersion: 2'))
+  const golden = readFileSync(join(dir, 'open-immo/golden.json'), 'utf8')
+  const refused = run('--seal', 'open-immo')
+  expect(refused.output).toBe(
+    'sale: its "change" is not what the format gives now; delete it from the fixture and seal again\n'
+  )
+  expect(refused.status).toBe(1)
+  expect(readFileSync(join(dir, 'open-immo/golden.json'), 'utf8')).toBe(golden)
+
+  const fixture = join(dir, 'open-immo/fixtures/sale.json')
+  const { change: _, ...rest } = JSON.parse(readFileSync(fixture, 'utf8')) as Record<string, unknown>
+  writeFileSync(fixture, JSON.stringify(rest))
+  const { status, output } = run('--seal', 'open-immo')
+  expect(output).toContain('Sealed 2 fixtures of open-immo, formatVersion 2.')
+  expect(status).toBe(0)
+})
+
 test.each([
   [['Open Immo', '--docs', 'https://vendor.example'], 'cannot be a format’s name'],
   [['contract', '--docs', 'https://vendor.example'], 'cannot be a format’s name'],

@@ -1,8 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
-import { FORMATS_DIR, OTHER_DIRS, outcomeOf, readFixtures } from '../shared/src/formats/contract/fixtures.ts'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
+import {
+  FORMATS_DIR,
+  OTHER_DIRS,
+  outcomeOf,
+  readFixtures,
+  type Fixture
+} from '../shared/src/formats/contract/fixtures.ts'
 import { goldenProblems, readGolden, sealed, writeGolden } from '../shared/src/formats/contract/golden.ts'
 import { publishSchema } from '../shared/src/formats/contract/published-schema.ts'
 import type { Format } from '../shared/src/formats/format.ts'
@@ -81,28 +87,43 @@ const withResult = (fixture: string, result: object): string => {
   return `${open},${JSON.stringify(result, undefined, 2).slice(1)}\n`
 }
 
-/** Writes what each fixture means today: into the fixture when it has no result yet, and into golden.json. */
+/**
+ * Writes what each fixture means today: into the fixture when it has no result yet, and into golden.json.
+ * @throws UsageError when a fixture says something else, or did under the same version; then nothing is written.
+ */
 const seal = async (name: string, dir: string): Promise<void> => {
   if (!existsSync(join(dir, name, 'format.ts'))) {
     const known = readdirSync(dir).filter((entry) => existsSync(join(dir, entry, 'format.ts')))
     throw new UsageError(`There is no format ${name}; there are ${known.join(', ')}`)
   }
   const format = await load(name, dir)
-  for (const fixture of readFixtures(name, dir)) {
+  const fixtures = readFixtures(name, dir)
+  const golden = sealed(format, fixtures, readGolden(name, dir))
+  const problems = [...contradictions(format, fixtures), ...goldenProblems(format, fixtures, golden)]
+  if (problems.length > 0) throw new UsageError(problems.join('\n'))
+  for (const fixture of fixtures) {
     if (fixture.expected !== undefined) continue
     const file = join(dir, name, 'fixtures', `${fixture.name}.json`)
     const result = outcomeOf(format, fixture.record, fixture.timeZone)
     writeFileSync(file, withResult(readFileSync(file, 'utf8'), result))
     console.log(`${fixture.name}: ${'change' in result ? result.change.kind : describe(result.rejection)}`)
   }
-  const fixtures = readFixtures(name, dir)
-  const golden = sealed(format, fixtures, readGolden(name, dir))
   writeGolden(name, golden, dir)
   publishSchema(format, dir)
-  const problems = goldenProblems(format, fixtures, golden)
-  if (problems.length > 0) throw new UsageError(problems.join('\n'))
   console.log(`Sealed ${fixtures.length} fixtures of ${name}, formatVersion ${format.formatVersion}.`)
 }
+
+/** What is written in a fixture is a promise: it is never replaced, only ever found to be broken. */
+const contradictions = (format: Format, fixtures: readonly Fixture[]): string[] =>
+  fixtures.flatMap(({ name, record, timeZone, expected }) => {
+    if (expected === undefined) return []
+    const written = JSON.stringify(outcomeOf(format, record, timeZone))
+    if (isDeepStrictEqual(JSON.parse(written), expected)) return []
+    const [kind] = Object.keys(expected)
+    return [
+      `${name}: its "${kind}" is not what the format gives now; delete it from the fixture and seal again`
+    ]
+  })
 
 const describe = ({ code, path }: { code: string; path: string }): string => `rejected, ${code} ${path}`
 
