@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { unboundedPlaces } from '../shared/src/formats/contract/extremes.ts'
 import { inspectLeaves } from '../shared/src/formats/contract/leaves.ts'
 import { goldenProblems, readGolden } from '../shared/src/formats/contract/golden.ts'
 import { outcomeOf, readFixtures } from '../shared/src/formats/contract/fixtures.ts'
@@ -40,6 +41,7 @@ test('a scaffolded format passes the contract as it stands', async () => {
   expect(fixtures.map(({ expected }) => Object.keys(expected ?? {})[0])).toEqual(['rejection', 'change'])
   expect(goldenProblems(openImmo, fixtures, readGolden('open-immo', dir))).toEqual([])
   expect(Object.values(inspectLeaves(openImmo, fixtures)).flat()).toEqual([])
+  expect(unboundedPlaces(openImmo, fixtures)).toEqual([])
   expect(readFileSync(join(dir, 'open-immo/README.md'), 'utf8')).toContain('https://vendor.example/docs')
   expect(readFileSync(join(dir, 'index.ts'), 'utf8')).toContain('[kyero, openImmo, sluice]')
 })

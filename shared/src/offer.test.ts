@@ -27,7 +27,30 @@ interface Node {
   items?: Node
   anyOf?: readonly Node[]
   patternProperties?: Record<string, Node>
+  minimum?: number
+  maximum?: number
+  maxLength?: number
+  maxItems?: number
+  maxProperties?: number
 }
+
+/** The bounds of a unit as `docs/offer.md` writes them. */
+const boundsOf = (node: Node, name = ''): string[] => {
+  const at = name === '' ? '' : `\`${name}\` `
+  const list = node.maxItems === undefined ? [] : [`${node.maxItems} of them`]
+  const fields = node.maxProperties === undefined ? [] : [`${figure(node.maxProperties)} of them`]
+  const text = node.maxLength === undefined ? [] : [`${at}${figure(node.maxLength)} characters`]
+  const range = node.maximum === undefined ? [] : [`${at}${node.minimum} to ${node.maximum}`]
+  const inner = [
+    ...(node.items === undefined ? [] : boundsOf(node.items)),
+    ...(node.anyOf ?? []).flatMap((branch) => boundsOf(branch)),
+    ...Object.values(node.patternProperties ?? {}).flatMap((value) => boundsOf(value)),
+    ...Object.entries(node.properties ?? {}).flatMap(([inside, value]) => boundsOf(value, inside))
+  ]
+  return [...list, ...fields, ...text, ...range, ...inner]
+}
+
+const figure = (count: number): string => count.toLocaleString('en')
 
 /** The parts of a unit as `docs/offer.md` writes them. */
 const partsOf = (node: Node): string => {
@@ -48,7 +71,8 @@ const partsOf = (node: Node): string => {
 
 describe('docs/offer.md', () => {
   const text = readFileSync(join(import.meta.dirname, '../../docs/offer.md'), 'utf8')
-  const rows = text
+  const [units = '', bounds = ''] = text.split('## Bounds')
+  const rows = units
     .split('\n')
     .filter((line) => line.startsWith('| `'))
     .map((line) =>
@@ -69,6 +93,14 @@ describe('docs/offer.md', () => {
       expect(rowOf.get(unit)?.[0]).toBe(partsOf(schema as Node))
     }
   )
+
+  test('says the bounds of every unit that has some', () => {
+    const bounded = Object.entries({ ...UnitSchemas, 'text.<language>': TextSchema }).map(
+      ([unit, schema]) => [unit, boundsOf(schema as Node).join(', ')] as const
+    )
+    const told = [...bounds.matchAll(/^\| `(\S+)` +\| (.*?) +\|$/gm)].map(([, unit, words]) => [unit, words])
+    expect(told).toEqual(bounded.filter(([, words]) => words !== ''))
+  })
 
   test('names the field of our own JSON for every unit', () => {
     for (const [unit, field] of Object.entries(FIELD_OF))

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Format } from '../format.ts'
 import { kyero } from '../kyero/format.ts'
+import { refusedUnit, unboundedPlaces } from './extremes.ts'
 import { readFixtures, type Fixture } from './fixtures.ts'
 import { goldenProblems, readGolden, sealed } from './golden.ts'
 import { inspectLeaves } from './leaves.ts'
@@ -88,4 +89,27 @@ test('a new fixture needs no new formatVersion, only a seal', () => {
 
 test('a published schema that is not the parser’s is found out', () => {
   expect(isSchemaCurrent({ ...kyero, name: 'sluice' })).toBe(false)
+})
+
+test('a number without its bound is found out, every time', () => {
+  const boundless: Format = {
+    ...kyero,
+    toChange: (record, context) => {
+      const change = kyero.toChange({ ...(record as object), beds: '1' }, context)
+      const beds = Number((record as { beds?: unknown }).beds ?? 0)
+      if (change.kind !== 'upsert' || !Number.isInteger(beds) || beds < 0) return change
+      return { ...change, units: { ...change.units, rooms: { bedroomsTotal: beds } } }
+    }
+  }
+  expect(unboundedPlaces(boundless, fixtures)).toEqual([
+    'beds: toChange gave a unit that is refused: /rooms/bedroomsTotal must be <= 1000; bound it in the schema (docs/offer.md)'
+  ])
+})
+
+test('a change of units that no offer can hold says what is wrong', () => {
+  const units = { floor: { floor: 301 } }
+  expect(refusedUnit({ change: { kind: 'patch', units, clear: [] } })).toMatch(
+    /^toChange gave a unit that is refused: \/floor\/floor .*; bound it in the schema/
+  )
+  expect(refusedUnit({ rejection: { code: 'RECORD_INVALID', path: '' } })).toBeUndefined()
 })
