@@ -38,7 +38,8 @@ describe('migrate', () => {
     try {
       const answers = await Promise.all([1, 2, 3, 4].map(() => migrate({ url: missing.url })))
       expect(answers.flatMap(({ applied }) => applied)).toEqual(await migrations())
-      expect(await migrate({ url: missing.url })).toEqual({ applied: [] })
+      expect(answers.filter(({ created }) => created)).toHaveLength(1)
+      expect(await migrate({ url: missing.url })).toEqual({ created: false, applied: [] })
     } finally {
       await missing.drop()
     }
@@ -94,7 +95,10 @@ describe('migrate', () => {
       await expect(failed).rejects.toThrow(/20260102000000_two failed .* missing/)
 
       await write('20260102000000_two', 'CREATE TABLE two (id INT);')
-      expect(await migrate({ url: missing.url, directory })).toEqual({ applied: ['20260102000000_two'] })
+      expect(await migrate({ url: missing.url, directory })).toEqual({
+        created: false,
+        applied: ['20260102000000_two']
+      })
 
       await write('20260101000000_one', 'CREATE TABLE one (id INT);')
       await expect(migrate({ url: missing.url, directory })).rejects.toMatchObject({
@@ -113,7 +117,7 @@ describe('the command', () => {
     try {
       expect(await command([], { DATABASE_URL: missing.url })).toMatchObject({
         code: 0,
-        stdout: expect.stringMatching(new RegExp(`: applied ${(await migrations()).join(', ')}\n$`))
+        stdout: expect.stringMatching(new RegExp(`: created, applied ${(await migrations()).join(', ')}\n$`))
       })
       expect(await command([], { DATABASE_URL: missing.url })).toMatchObject({
         code: 0,
@@ -153,7 +157,7 @@ describe('the command', () => {
       code: 2,
       stderr: expect.stringContaining('--hepl')
     })
-    expect(await command([], {})).toMatchObject({
+    expect(await command([], { DATABASE_URL: '' })).toMatchObject({
       code: 78,
       stderr: expect.stringContaining('DATABASE_URL is not set')
     })

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { Type } from 'typebox'
 import { CommonConfig, loadConfig } from '@sluice/shared/config'
 import { SealingConfig } from '@sluice/shared/sealing'
@@ -41,14 +39,3 @@ export const loadSealingConfig = (
   environment?: Environment
 ): Readonly<{ SLUICE_SECRETS_KEY: string; SLUICE_SECRETS_KEY_PREVIOUS?: string }> =>
   loadConfig(SecretsConfig, environment)
-
-/** `.env` is a person's; `.sluice/env` is written by `npm start` for the house it has brought up. */
-const ENV_FILES = ['../../.env', '../../.sluice/env']
-
-/** Reads the settings files of the repository, where they exist. What is already set wins, then the first file. */
-export const loadEnvFiles = (): void => {
-  for (const file of ENV_FILES) {
-    const path = fileURLToPath(new URL(file, import.meta.url))
-    if (existsSync(path)) process.loadEnvFile(path)
-  }
-}

@@ -112,7 +112,7 @@ const CONFIG_HEADLINES: Readonly<Record<string, string>> = {
 
 /** What to do, by code, else by dependency. */
 const ADVICE: Readonly<Record<string, string>> = {
-  DB_NOT_MIGRATED: 'Run `pnpm migrate`.',
+  DB_NOT_MIGRATED: 'Run `pnpm migrate`. In containers: `docker compose run --rm init`.',
   PUBLISH_RETURNED: 'Run `sluice topology apply`.',
   PUBLISH_UNKNOWN: 'Run the command again: a message that arrives twice does no harm.',
   postgres: 'Is Postgres running, and does DATABASE_URL point at it?',

@@ -1,4 +1,4 @@
-import { loadEnvFiles } from './config.ts'
+import { loadEnvFiles } from '@sluice/shared/env-files'
 import { createContext } from './context.ts'
 import { EXIT_FAILED, EXIT_OK, toFailure } from './errors.ts'
 import { createOutput } from './output.ts'

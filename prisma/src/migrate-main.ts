@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { EXIT_CONFIG } from '@sluice/shared/config'
+import { loadEnvFiles } from '@sluice/shared/env-files'
 import { ConfigError, DependencyError, toError } from '@sluice/shared/errors'
 import { withoutSecrets } from '@sluice/shared/log'
 import { loadMigrateConfig } from './config.ts'
@@ -13,7 +14,7 @@ const HELP = `Brings the database to the newest migration. It is created when it
                                             next migration, nothing when they agree
   node prisma/src/migrate-main.ts --help
 
-Environment:
+Environment, then .env, then .sluice/env of npm start:
   DATABASE_URL  PostgreSQL, like postgresql://user:password@host:5432/sluice
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 69 Postgres is not available, 78 wrong setting.
@@ -38,6 +39,7 @@ const main = async (): Promise<number> => {
     return 0
   }
   try {
+    loadEnvFiles()
     const { DATABASE_URL: url } = loadMigrateConfig()
     process.stdout.write(asked.diff === true ? await schemaDiff(url) : await report(url))
     return 0
@@ -50,8 +52,12 @@ const main = async (): Promise<number> => {
 }
 
 const report = async (url: string): Promise<string> => {
-  const { applied } = await migrate({ url })
-  return `${withoutSecrets(url)}: ${applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`}\n`
+  const { created, applied } = await migrate({ url })
+  const done = [
+    ...(created ? ['created'] : []),
+    ...(applied.length === 0 ? [] : [`applied ${applied.join(', ')}`])
+  ]
+  return `${withoutSecrets(url)}: ${done.length === 0 ? 'nothing to do' : done.join(', ')}\n`
 }
 
 process.exitCode = await main()

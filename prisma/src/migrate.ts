@@ -15,6 +15,13 @@ export interface MigrateOptions {
   directory?: string
 }
 
+export interface Migrated {
+  /** The database was not there. */
+  created: boolean
+  /** Names of the migrations that were applied now. */
+  applied: string[]
+}
+
 const SCHEMA = join(import.meta.dirname, '../schema.prisma')
 
 /**
@@ -23,13 +30,10 @@ const SCHEMA = join(import.meta.dirname, '../schema.prisma')
  * one transaction, and Prisma's own commands see in `_prisma_migrations` what they would have done themselves.
  * @throws DependencyError `DB_UNAVAILABLE` when Postgres is away, ConfigError when the database cannot be migrated.
  */
-export const migrate = async ({
-  url,
-  log,
-  directory = MIGRATIONS
-}: MigrateOptions): Promise<{ applied: string[] }> => {
+export const migrate = async ({ url, log, directory = MIGRATIONS }: MigrateOptions): Promise<Migrated> => {
   try {
-    if (await ensureDatabase(url)) log?.info('database created')
+    const created = await ensureDatabase(url)
+    if (created) log?.info('database created')
     return await withClient(url, async (client) => {
       await client.query(`SET lock_timeout = '${LOCK_WAIT_S}s'`)
       await client.query('SELECT pg_advisory_lock($1)', [LOCK])
@@ -37,7 +41,7 @@ export const migrate = async ({
       try {
         const applied = await apply(opened, await readMigrations(directory), log)
         if (applied.length > 0) log?.info({ applied }, 'migrations applied')
-        return { applied }
+        return { created, applied }
       } finally {
         await opened.close()
       }
