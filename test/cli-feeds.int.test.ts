@@ -356,7 +356,8 @@ describe('a run', () => {
     }>()
     expect(runs).toHaveLength(3)
     expect(Number(runs[0]?.id)).toBeGreaterThan(Number(runs[1]?.id))
-    const table = (await at('feeds', 'runs')).stdout
+    const env = { DATABASE_URL: database.url, COLUMNS: '100' }
+    const table = (await sluice(['feeds', 'runs'], { env })).stdout
     expect(table).toMatch(/^RUN +FEED +STATE +STARTED/)
     expect(table).toMatch(/acme-kyero +failed /)
     expect(table).toMatch(/acme-kyero +done, partial /)

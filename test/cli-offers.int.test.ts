@@ -131,7 +131,7 @@ describe('offers', () => {
   })
 
   test('stand in a table of a hundred columns that nothing in it can break', async () => {
-    const { stdout } = await at('offers', 'list')
+    const { stdout } = await sluice(['offers', 'list'], { env: { ...env(), COLUMNS: '100' } })
     expect(stdout).toMatch(/^acme +4711 +active +house, sale: A house.* 240,000 EUR +Altea/m)
     expect(stdout).toMatch(/^4 of 4 offers$/m)
     expect(stdout).not.toContain('\u001b')

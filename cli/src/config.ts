@@ -21,6 +21,13 @@ const SecretsConfig = Type.Object({
   SLUICE_SECRETS_KEY: Type.String({ ...SealingConfig.SLUICE_SECRETS_KEY })
 })
 
+/** Of the shell a command is typed in, not of the house. */
+const ShellConfig = Type.Object({
+  COLUMNS: Type.Optional(Type.String()),
+  /** Where `npm run` and `pnpm` were called; they run a command in the root of the repository. */
+  INIT_CWD: Type.Optional(Type.String())
+})
+
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** @throws ConfigError naming each setting that is missing or wrong, as do those below. */
@@ -39,3 +46,7 @@ export const loadSealingConfig = (
   environment?: Environment
 ): Readonly<{ SLUICE_SECRETS_KEY: string; SLUICE_SECRETS_KEY_PREVIOUS?: string }> =>
   loadConfig(SecretsConfig, environment)
+
+export const loadShellConfig = (
+  environment?: Environment
+): Readonly<{ COLUMNS?: string; INIT_CWD?: string }> => loadConfig(ShellConfig, environment)

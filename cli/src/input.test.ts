@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from 'commander'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import * as input from './input.ts'
+
+afterEach(() => vi.unstubAllEnvs())
 
 test.each(['a', '0', 'acme-crm', 'a'.repeat(63)])('%s is a slug', (text) => {
   expect(input.slug(text)).toBe(text)
@@ -39,4 +41,11 @@ test('a format is refused when it is unknown, or of the other kind', () => {
   expect(input.formatFor('kyero', 'feed').name).toBe('kyero')
   expect(() => input.formatFor('kyro', 'feed')).toThrow('No format "kyro". Did you mean "kyero"?')
   expect(() => input.formatFor('kyero', 'webhook')).toThrow('cannot be used for a webhook')
+})
+
+test('a path is taken from where the person stands, not from where npm runs the command', () => {
+  vi.stubEnv('INIT_CWD', '/home/ann/feeds')
+  expect(input.address('./acme.xml')).toBe('/home/ann/feeds/acme.xml')
+  vi.stubEnv('INIT_CWD', undefined)
+  expect(input.address('./acme.xml')).toBe(`${process.cwd()}/acme.xml`)
 })

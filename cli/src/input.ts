@@ -3,6 +3,7 @@ import { formats, findFormat, type Format } from '@sluice/shared/formats'
 import { scheduleProblem } from '@sluice/shared/schedule'
 import { isTimeZone, toDate, toMicros } from '@sluice/shared/time'
 import { toAddress } from './address.ts'
+import { loadShellConfig } from './config.ts'
 import { UsageError } from './errors.ts'
 import { hintOf, nearest } from './suggest.ts'
 import { parseDuration } from './when.ts'
@@ -41,7 +42,7 @@ export const timeZone = (text: string): string => {
 }
 
 export const address = (text: string): string => {
-  const parsed = toAddress(text, process.cwd())
+  const parsed = toAddress(text, loadShellConfig().INIT_CWD ?? process.cwd())
   if (parsed.ok) return parsed.address
   throw new InvalidArgumentError(`An address is a URL or a path: ${parsed.reason}.`)
 }

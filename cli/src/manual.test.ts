@@ -31,6 +31,12 @@ test('every command teaches: a summary, a description, and an example that names
   }
 })
 
+test('every command says that it can answer in JSON', () => {
+  const helps = toManual(build()).split('```text\n').slice(1)
+  expect(helps.length).toBe(every(build()).length)
+  for (const help of helps) expect(help).toMatch(/^ {2}--json +print one JSON document and nothing else$/m)
+})
+
 test('every example is a command line the program understands', () => {
   const examples = [
     ...toManual(build())

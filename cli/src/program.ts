@@ -16,10 +16,12 @@ import { addTopology } from './commands/topology.ts'
 import { addVendors } from './commands/vendors.ts'
 import type { Context } from './context.ts'
 import type { Streams } from './output.ts'
+import { USUAL_WIDTH } from './terminal.ts'
 
 /** The whole command line. Building it opens nothing; `--help` needs no settings. */
 export const createProgram = (context: Context, streams: Streams): Command => {
-  const width = (): number => context.out.screen.width
+  // Sentences are wrapped even where nothing is cut.
+  const width = (): number => Math.min(context.out.screen.width, USUAL_WIDTH)
   const program = new Command('sluice')
     .description('Webhooks and feeds in, one stream of offers out: see and steer the house.')
     .version(manifest.version, '-V, --version', 'print the version')
@@ -31,7 +33,9 @@ export const createProgram = (context: Context, streams: Streams): Command => {
       showGlobalOptions: true,
       // The version is no matter of a single command.
       visibleGlobalOptions: (command) =>
-        Help.prototype.visibleGlobalOptions(command).filter((option) => option.name() !== 'version')
+        Object.assign(new Help(), { showGlobalOptions: true })
+          .visibleGlobalOptions(command)
+          .filter((option) => option.name() !== 'version')
     })
     .configureOutput({
       writeOut: (text) => streams.stdout.write(text),

@@ -1,14 +1,13 @@
 import { loadEnvFiles } from '@sluice/shared/env-files'
+import { loadShellConfig } from './config.ts'
 import { createContext } from './context.ts'
 import { EXIT_FAILED, EXIT_OK, toFailure } from './errors.ts'
 import { createOutput } from './output.ts'
 import { createProgram } from './program.ts'
+import { widthOf } from './terminal.ts'
 
 /** The wiring of the command line, top to bottom; `main.mjs` has set up how it is loaded. */
 
-/** Width when nobody is watching: what a terminal of today and a chat message take. */
-const DEFAULT_WIDTH = 100
-const MIN_WIDTH = 40
 /** After the answer is out; something that will not close must not keep a person waiting. */
 const CLOSE_TIMEOUT_MS = 3_000
 
@@ -27,7 +26,7 @@ const out = createOutput({
   // Read here, because a command line that cannot be parsed must be answered in JSON as well.
   json: words.includes('--json'),
   screen: {
-    width: Math.max(MIN_WIDTH, stdout.columns ?? DEFAULT_WIDTH),
+    width: widthOf(stdout, loadShellConfig().COLUMNS),
     color: stdout.isTTY && stdout.hasColors() // hasColors knows NO_COLOR
   },
   ...(stderr.isTTY ? { liveWidth: stderr.columns } : {}),
