@@ -151,7 +151,9 @@ test('vendors known to send again are refused while RabbitMQ is away, the others
 
 test('what would leave a door open, or shut for ever, is not saved', async () => {
   const before = (await findSource(database.db.sql, 'bare'))?.revision
-  failsWith(await run(['sources', 'auth', 'bare', '--scheme', 'none']), 2, 'AUTH_INVALID')
+  const unknown = await run(['sources', 'auth', 'bare', '--scheme', 'none'])
+  failsWith(unknown, 2, 'AUTH_INVALID')
+  expect(unknown.stderr).toContain('No scheme "none". Known: api-key, ')
   failsWith(await run(['sources', 'auth', 'bare', '--scheme', 'github']), 1, 'SECRET_MISSING')
   const auth = ['sources', 'auth', 'bare', '--scheme']
   failsWith(await run([...auth, 'github', '--secret'], { input: '\n' }), 2, 'SECRET_INVALID')

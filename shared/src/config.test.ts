@@ -56,6 +56,12 @@ test('every problem is listed at once, each with what to set', () => {
   for (const problem of problems) expect(problem).toMatch(/\. [A-Z]/)
 })
 
+test('a word that is none of those it may be is answered with them', () => {
+  expect(problemsWith({ ...GOOD, LOG_LEVEL: 'verbose' })).toEqual([
+    expect.stringMatching(/^LOG_LEVEL .*: trace, debug, info, warn, error, fatal, silent$/)
+  ])
+})
+
 test.each([
   ['PORT', '0'],
   ['PORT', '70000'],

@@ -13,6 +13,8 @@ import { DEFAULT_NAMESPACE } from './topology.ts'
 /** A setting that is a URL as a whole, not only at its beginning: a `#` in a password must be written `%23`. */
 const url = (pattern: string, description: string) => Type.String({ pattern, isUrl: true, description })
 
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
 /** Settings every service understands. */
 export const CommonConfig = {
   DATABASE_URL: url('^postgres(ql)?://', 'PostgreSQL, like postgresql://user:password@host:5432/sluice'),
@@ -23,9 +25,9 @@ export const CommonConfig = {
     default: DEFAULT_NAMESPACE,
     description: 'Prefix of every exchange, queue and cache key, so that several houses can share a broker'
   }),
-  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+  LOG_LEVEL: Type.Enum(LOG_LEVELS, {
     default: 'info',
-    description: 'Least severe level that is logged'
+    description: `Least severe level that is logged: ${LOG_LEVELS.join(', ')}`
   }),
   SENTRY_DSN: Type.Optional(
     Type.String({

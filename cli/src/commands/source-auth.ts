@@ -90,7 +90,7 @@ const settingsOf = (options: AuthOptions): { settings: Record<string, unknown>; 
   if (!SCHEMES.includes(scheme)) {
     throw new UsageError(
       'AUTH_INVALID',
-      `No scheme "${scheme}". ${hintOf(scheme, SCHEMES, SCHEMES.join(', '))}`
+      `No scheme "${scheme}". ${hintOf(scheme, SCHEMES, `Known: ${SCHEMES.join(', ')}.`)}`
     )
   }
   const settings = {

@@ -24,13 +24,15 @@ export const refuseOtherMethods = (app: FastifyInstance): (() => void) => {
   return () => {
     isOver = true
     for (const [url, methods] of allowed) {
-      const allow = [...methods].toSorted().join(', ')
+      const known = [...methods].toSorted()
+      const allow = known.join(', ')
+      const answered = `${known.join(' and ')} ${known.length === 1 ? 'is' : 'are'}`
       app.route({
         method: app.supportedMethods.filter((method) => !methods.has(method)),
         url,
         schema: METHOD_NOT_ALLOWED_SCHEMA,
         handler: () => {
-          throw new Refusal('METHOD_NOT_ALLOWED', `Only ${allow} is answered at this address.`, { allow })
+          throw new Refusal('METHOD_NOT_ALLOWED', `Only ${answered} answered at this address.`, { allow })
         }
       })
     }
