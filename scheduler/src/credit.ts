@@ -27,7 +27,9 @@ export interface CreditOptions {
   log: Logger
 }
 
+/** A small run settles at once, and a large one does not hurry: what is waited between two looks doubles up to this. */
 const POLL_MS = 250
+const FIRST_POLL_MS = 15
 /** Counting a large run takes a while; Postgres is asked at most for a tenth of the time. */
 const POLL_SHARE = 10
 
@@ -49,6 +51,7 @@ export const createCredit = ({ db, runId, limit, timeoutMs, signal, log }: Credi
 
   const untilSettled = async (target: number): Promise<void> => {
     let movedAt = performance.now()
+    let pollMs = FIRST_POLL_MS
     while (settled < target) {
       signal.throwIfAborted()
       const askedAt = performance.now()
@@ -59,7 +62,8 @@ export const createCredit = ({ db, runId, limit, timeoutMs, signal, log }: Credi
       settled = found ?? settled
       if (settled >= target) return
       if (now - movedAt > timeoutMs) throw notSettled(taken - settled, timeoutMs)
-      await sleep(Math.max(POLL_MS, (now - askedAt) * POLL_SHARE), undefined, { signal })
+      await sleep(Math.max(pollMs, (now - askedAt) * POLL_SHARE), undefined, { signal })
+      pollMs = Math.min(POLL_MS, pollMs * 2)
     }
   }
 

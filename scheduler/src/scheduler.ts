@@ -29,6 +29,8 @@ export interface SchedulerOptions {
 
 export interface Scheduler {
   healthPort: number
+  /** Looks for due feeds now, as every tick does. */
+  tick: () => Promise<void>
   /** What must be stopped, first to last. */
   stoppers: readonly Stopper[]
 }
@@ -104,6 +106,7 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
 
   return {
     healthPort: health.port,
+    tick: dispatcher.tick,
     stoppers: [
       { name: 'ticker', stop: () => ticker.stop() },
       { name: 'upkeep', stop: () => upkeep.stop() },

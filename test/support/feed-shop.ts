@@ -84,6 +84,7 @@ export const createFeedShop = async (): Promise<FeedShop> => {
   }
   const log = createLogger({ service: 'test', level: 'silent' })
   const running = new Set<() => Promise<void>>()
+  const ticks = new Set<() => Promise<void>>()
   let feeds = 0
 
   const newest = async ({ slug }: SourceRow): Promise<FeedRunRow | undefined> =>
@@ -99,16 +100,18 @@ export const createFeedShop = async (): Promise<FeedShop> => {
     ...shop,
     schedulerEnv,
     startScheduler: async (env = {}) => {
-      const { stoppers, healthPort } = await startScheduler({
+      const { stoppers, healthPort, tick } = await startScheduler({
         config: loadSchedulerConfig({ ...schedulerEnv, ...env }),
         log,
         sink: undefined
       })
       const stop = async (): Promise<void> => {
         if (!running.delete(stop)) return
+        ticks.delete(tick)
         for (const { stop: stopPart } of stoppers) await stopPart()
       }
       running.add(stop)
+      ticks.add(tick)
       return { stop, healthPort }
     },
     addFeed: async (source) => {
@@ -135,6 +138,7 @@ export const createFeedShop = async (): Promise<FeedShop> => {
     runToEnd: async (source) => {
       const before = await newest(source)
       await requestRun(sql, source.id)
+      await Promise.all([...ticks].map((tick) => tick())) // the next beat of its own may be a second away
       const { id } = await runWhen(source, (run) => run.id !== before?.id)
       return waitFor(`run ${id} to end`, async () => {
         const run = await findRun(sql, id)
