@@ -1,7 +1,7 @@
 import type { Preview, PreviewRejection } from '@sluice/scheduler/preview'
 import { toKindCell } from './change-view.ts'
 import { renderTurns } from './offer-view.ts'
-import { paint, renderFields, renderTable, toned, type Cell, type Screen } from './render.ts'
+import { paint, renderFields, toned, type Cell, type Screen } from './render.ts'
 import { outcomesText, renderProblems, toProblemDocument } from './run-view.ts'
 import { clean, counted, ELLIPSIS, formatCount } from './text.ts'
 
@@ -120,26 +120,11 @@ const renderChanges = ({ changes, changed }: Preview, screen: Screen): string =>
   ].join('\n')
 
 const renderRejections = ({ rejections, outcomes }: Preview, screen: Screen): string =>
-  [
-    `Rejected (${firstOf(rejections.length, outcomes.rejected + outcomes.retried)}):`,
-    renderTable(
-      [
-        { title: 'BYTE', align: 'right' },
-        { title: 'RECORD', align: 'right', drop: 1 },
-        { title: 'OFFER', shrinkTo: 10 },
-        { title: 'CODE' },
-        { title: 'WHAT', shrinkTo: 24 }
-      ],
-      rejections.map((rejection) => [
-        formatCount(rejection.offset),
-        formatCount(rejection.ordinal),
-        rejection.externalId,
-        rejection.code,
-        whatOf(rejection)
-      ]),
-      screen
-    )
-  ].join('\n')
+  renderProblems(
+    rejections.map((rejection) => ({ ...rejection, message: whatOf(rejection) })),
+    screen,
+    `Rejected (${firstOf(rejections.length, outcomes.rejected + outcomes.retried)})`
+  )
 
 /** The message, with the place in the record where it does not name it itself. */
 const whatOf = ({ path, message }: PreviewRejection): string =>

@@ -192,9 +192,13 @@ const removalsOf = (run: FeedRunRow, now: Date): Cell => {
   }
 }
 
-export const renderProblems = (problems: readonly RunProblem[], screen: Screen): string =>
+export const renderProblems = (
+  problems: readonly RunProblem[],
+  screen: Screen,
+  title = `Problems (the first ${problems.length})`
+): string =>
   [
-    `Problems (the first ${problems.length}):`,
+    `${title}:`,
     renderTable(
       [
         { title: 'BYTE', align: 'right' },
