@@ -7,11 +7,14 @@ ENV NODE_ENV=production CI=true
 ENV NODE_OPTIONS=--max-semi-space-size=16
 WORKDIR /app
 # The spool is made here so that a volume mounted on it belongs to the user.
-RUN mkdir -p /var/lib/sluice/spool && chown node:node /app /var/lib/sluice/spool
+RUN mkdir -p /var/lib/sluice/spool && chown node:node /var/lib/sluice/spool
 USER node
 
 # Manifests first: packages are installed again only when one of these files changes.
 FROM base AS manifests
+USER root
+RUN chown node:node /app
+USER node
 COPY --chown=node:node package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY --chown=node:node shared/package.json shared/
 COPY --chown=node:node prisma/package.json prisma/
