@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { LOCAL_FOLDER } from '../services/notebook.ts'
 import type { ServiceUrls } from '../services.ts'
 import { startChild, type Child } from './child.ts'
+import { EGRESS_ALLOW } from './env-file.ts'
 import { choosePort } from './port.ts'
 
 /** Gateway, scheduler and two workers as child processes of this one. */
@@ -45,7 +46,7 @@ export const startHouse = async (urls: ServiceUrls, note: (text: string) => void
     await add('scheduler', schedulerPort, {
       SCHEDULER_HEALTH_PORT: String(schedulerPort),
       SCHEDULER_SPOOL_DIR: join(LOCAL_FOLDER, 'spool'),
-      SCHEDULER_EGRESS_ALLOW: '127.0.0.0/8' // the demo vendor serves its feed on this machine
+      SCHEDULER_EGRESS_ALLOW: EGRESS_ALLOW
     })
     for (let number = 1; number <= WORKERS; number += 1) {
       const port = await choosePort(`WORKER_${number}_HEALTH_PORT`, USUAL_HEALTH_PORT)

@@ -6,7 +6,7 @@ import { mustRun } from '../command.ts'
 import { green, step } from '../progress.ts'
 import { ROOT } from '../root.ts'
 import { provideServices, type ServiceUrls } from '../services.ts'
-import { readEnvFile, writeEnvFile } from './env-file.ts'
+import { EGRESS_ALLOW, readEnvFile, writeEnvFile } from './env-file.ts'
 
 const SECRETS_KEY_BYTES = 32
 
@@ -33,6 +33,11 @@ export const prepareHouse = async (): Promise<ServiceUrls> => {
   const known = (await readEnvFile())['SLUICE_SECRETS_KEY']
   process.env['SLUICE_SECRETS_KEY'] ||= known ?? randomBytes(SECRETS_KEY_BYTES).toString('base64')
   const { SLUICE_SECRETS_KEY } = process.env
-  await writeEnvFile({ ...urls, SLUICE_NAMESPACE: topology.namespace, SLUICE_SECRETS_KEY })
+  await writeEnvFile({
+    ...urls,
+    SLUICE_NAMESPACE: topology.namespace,
+    SLUICE_SECRETS_KEY,
+    SCHEDULER_EGRESS_ALLOW: EGRESS_ALLOW
+  })
   return urls
 }
