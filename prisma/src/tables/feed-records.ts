@@ -104,7 +104,7 @@ export const settleFeedRecords = async (sql: Sql, rows: readonly FeedRecordRow[]
       "sourceId" int, "externalId" text, "recordHash" text, "formatVersion" int, "sourceRevision" int, stamp text,
       "listedStamp" text, "factAtFrom" text, outcome text, "runId" bigint
     ), LATERAL (
-      SELECT CASE WHEN EXISTS (
+      SELECT CASE WHEN r."listedStamp" IS NOT NULL AND EXISTS (
         SELECT FROM feed_records noted
         WHERE noted.source_id = r."sourceId" AND noted.external_id = r."externalId"
           AND noted.stamp > r.stamp AND noted.stamp <= r."listedStamp"
