@@ -217,7 +217,7 @@ test('what is published in one turn leaves in one write', async () => {
     const { stream: socket } = model.connection as unknown as { stream: Socket }
     const writes = [vi.spyOn(socket, '_write'), vi.spyOn(socket, '_writev')]
     const { exchange, routingKey } = broker.message(0)
-    for (let id = 0; id < 20; id += 1) channel.publish(exchange, routingKey, Buffer.alloc(2_048), {})
+    for (let id = 0; id < 20; id += 1) channel.publish(exchange, routingKey, Buffer.alloc(256), {})
     await channel.waitForConfirms()
     expect(writes.map(({ mock }) => mock.calls.length)).toEqual([0, 1])
   } finally {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import { createRedis } from '@sluice/shared/cache'
 import { createLogger } from '@sluice/shared/log'
-import { createDuplicates } from '../gateway/src/duplicates/duplicates.ts'
+import { createDuplicates, toEvent } from '../gateway/src/duplicates/duplicates.ts'
 import { createQuickRedis } from '../gateway/src/quick-redis.ts'
 import { services } from './support/services.ts'
 
@@ -11,7 +11,7 @@ import { services } from './support/services.ts'
 
 const log = createLogger({ service: 'test', level: 'silent' })
 const namespace = `test-${randomUUID()}`
-const event = { sourceId: 7, id: 'e1' }
+const event = toEvent(7, 'e1')
 const clients: ReturnType<typeof createRedis>[] = []
 
 const createReplica = async () => {

@@ -7,6 +7,7 @@ const UNKNOWN = '(unknown)'
  * not an address is `(unknown)`, so that nobody writes into our log, and all of them together are throttled as one.
  */
 export const addressOf = ({ ip }: { ip: string }): string => {
-  const [address = ''] = ip.split('%', 1) // without its zone, which may be any text
+  const zone = ip.indexOf('%') // which may be any text
+  const address = zone === -1 ? ip : ip.slice(0, zone)
   return isIP(address) === 0 ? UNKNOWN : address
 }

@@ -1,6 +1,5 @@
 import type { Cache } from '@sluice/shared/cache'
 import type { Envelope } from '@sluice/shared/envelope'
-import { madeAt } from './delivery-id.ts'
 
 /** A delivery that was accepted and may not have been applied yet. */
 export interface QueuedMark {
@@ -60,8 +59,11 @@ export const createQueuedMarks = ({ cache, lingerMs = LINGER_MS }: QueuedMarksOp
   }
 }
 
-/** Those of one second share a key, which costs a command for all of them instead of one for each. */
-const cacheKey = (deliveryId: string): string => `deliveries:${Math.floor(madeAt(deliveryId) / 1000)}`
+/**
+ * Those of four seconds share a key, which costs a command for all of them instead of one for each: an id begins with
+ * its millisecond in twelve digits, of which these are nine.
+ */
+const cacheKey = (deliveryId: string): string => `deliveries:${deliveryId.slice(0, '01234567-8'.length)}`
 
 /** `<deliveryId>.<index>` without its index. */
 const deliveryIdOf = (messageId: string): string => messageId.slice(0, messageId.lastIndexOf('.'))

@@ -11,7 +11,7 @@ export const createTogether = <Question, Answer>(
   let answers: Promise<readonly Answer[]> | undefined
 
   const askAll = async (): Promise<readonly Answer[]> => {
-    await new Promise((resolve) => setImmediate(resolve))
+    await turnsEnd()
     const asked = questions
     questions = []
     answers = undefined
@@ -25,3 +25,14 @@ export const createTogether = <Question, Answer>(
     return all[place] as Answer
   }
 }
+
+let end: Promise<void> | undefined
+
+/** One for all who wait for it: what they do then is done in one go, and what they write leaves in one write. */
+const turnsEnd = (): Promise<void> =>
+  (end ??= new Promise((resolve) =>
+    setImmediate(() => {
+      end = undefined
+      resolve()
+    })
+  ))

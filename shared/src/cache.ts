@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import { bounded } from './bounded.ts'
 import { toError } from './errors.ts'
 import type { Logger } from './log.ts'
+import { writeOnceATurn } from './one-write.ts'
 
 /**
  * Redis as what it is here: faster, never truer. Every call is bounded and none throws: a cache that is away or slow
@@ -121,10 +122,14 @@ export const createCache = ({ url, namespace, log, timeoutMs = REDIS_CALL_MS }: 
 
 /**
  * A connection for commands a `Cache` has not: they fail at once while Redis is away, and it is for the caller to wait no
- * longer than `REDIS_CALL_MS` for them. Commands of one tick travel together.
+ * longer than `REDIS_CALL_MS` for them. Commands of one tick travel together; not by ioredis' own automatic pipelines,
+ * each of which waits for a turn of the event loop, and for the answer to the one before.
  */
-export const createRedis = ({ url, log }: Pick<CacheOptions, 'url' | 'log'>): Redis =>
-  watched(new Redis(url, { ...OPTIONS, enableAutoPipelining: true }), log)
+export const createRedis = ({ url, log }: Pick<CacheOptions, 'url' | 'log'>): Redis => {
+  const redis = watched(new Redis(url, OPTIONS), log)
+  redis.on('connect', () => writeOnceATurn(redis.stream))
+  return redis
+}
 
 const OPTIONS = {
   lazyConnect: true,

@@ -29,21 +29,30 @@ export interface LogOptions {
 }
 
 /** Lines leave together, when they are so long or this time has passed; the last at exit, at the latest. */
-const BLOCK_LENGTH = 16_384
+const BLOCK_BYTES = 16_384
 const BLOCK_MS = 50
+/** A character of a string is three bytes of UTF-8 at most. */
+const MAX_CHARACTER_BYTES = 3
+
+/** What `contentMode: 'buffer'` makes of a destination; its types know only text. */
+interface Blocks {
+  write: (block: Buffer) => boolean
+  flushSync: () => void
+}
 
 /**
  * Stdout, a block of lines at a time. pino's own destination collects lines as well, but counts the bytes of all it has
- * with each one that comes, and takes a thread's work for every 4 KB: twice as dear a line (6 µs, here 3).
+ * with each one that comes, and takes a thread's work for every 4 KB.
  */
 const createStdout = (): DestinationStream & { flushSync: () => void } => {
-  const stdout = destination({ dest: 1, sync: false })
-  let block = ''
+  const stdout = destination({ dest: 1, sync: false, contentMode: 'buffer' }) as object as Blocks
+  let block = Buffer.allocUnsafe(BLOCK_BYTES)
+  let used = 0
   const give = (): void => {
-    if (block === '') return
-    const lines = block
-    block = ''
-    stdout.write(lines)
+    if (used === 0) return
+    stdout.write(block.subarray(0, used))
+    block = Buffer.allocUnsafe(BLOCK_BYTES) // the other one is not written yet
+    used = 0
   }
   setInterval(give, BLOCK_MS).unref()
   // Ahead of the destination itself, which then still writes what it is given.
@@ -51,8 +60,10 @@ const createStdout = (): DestinationStream & { flushSync: () => void } => {
   process.prependListener('exit', give)
   return {
     write: (line) => {
-      block += line
-      if (block.length >= BLOCK_LENGTH) give()
+      const most = line.length * MAX_CHARACTER_BYTES
+      if (most > BLOCK_BYTES - used) give()
+      if (most > BLOCK_BYTES) stdout.write(Buffer.from(line))
+      else used += block.write(line, used)
     },
     flushSync: () => {
       give()

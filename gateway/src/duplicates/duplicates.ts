@@ -16,10 +16,18 @@ export interface Duplicates {
   close: () => Promise<void>
 }
 
+/** What a delivery is known by whose sender has vouched for an id. */
 export interface Event {
   sourceId: number
-  id: string
+  /** Of one length, whatever the sender's was. */
+  digest: string
 }
+
+/** @param externalIds of the offers it is about, where a format lets several deliveries share an id */
+export const toEvent = (sourceId: number, eventId: string, externalIds: readonly string[] = []): Event => ({
+  sourceId,
+  digest: hash('sha256', JSON.stringify([eventId, ...externalIds.toSorted()]), 'base64url')
+})
 
 /**
  * Longer than the schedules senders retry by (Standard Webhooks' ends after three days). A mark is about 120 bytes: ten
@@ -48,8 +56,7 @@ export interface DuplicatesOptions {
 }
 
 export const createDuplicates = ({ redis, namespace }: DuplicatesOptions): Duplicates => {
-  const keyOf = ({ sourceId, id }: Event): string =>
-    `${namespace}:event:${sourceId}:${hash('sha256', id, 'base64url')}`
+  const keyOf = ({ sourceId, digest }: Event): string => `${namespace}:event:${sourceId}:${digest}`
 
   let marks: Mark[] = []
   let timer: NodeJS.Timeout | undefined

@@ -1,9 +1,8 @@
-import { callbackify } from 'node:util'
 import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '../errors.ts'
 import type { QuickRedis } from '../quick-redis.ts'
-import { createCount, type Count, type CountRequest } from './count.ts'
+import { createCount, type CountRequest } from './count.ts'
 
 /**
  * How many requests a minute a source may send, counted on Redis for all replicas together. To be asked once the sender
@@ -27,14 +26,12 @@ declare module 'fastify' {
 
 /** What the limiter takes for a store: it makes one itself, and hears of what was not counted as of an error. */
 const storeOf = (countRequest: CountRequest) => {
-  const count = callbackify(async (key: string): Promise<Count> => {
-    const counted = await countRequest(key)
-    if (counted === undefined) throw NOT_COUNTED
-    return counted
-  })
   return class implements FastifyRateLimitStore {
     incr(key: string, callback: Parameters<FastifyRateLimitStore['incr']>[1]): void {
-      count(key, callback)
+      countRequest(key).then(
+        (counted) => (counted === undefined ? callback(NOT_COUNTED) : callback(null, counted)),
+        callback
+      )
     }
 
     child(): FastifyRateLimitStore {

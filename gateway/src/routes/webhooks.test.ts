@@ -27,7 +27,7 @@ const SOURCE: Source = {
 const createDoor = (format: Format) => {
   const accepted: Envelope[] = []
   const events = new Map<string, string>()
-  const keyOf = ({ sourceId, id }: Event): string => `${sourceId} ${id}`
+  const keyOf = ({ sourceId, digest }: Event): string => `${sourceId} ${digest}`
   const app = fastify()
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))

@@ -5,9 +5,9 @@ import type { Logger } from '@sluice/shared/log'
 import { nowMicros, type Micros } from '@sluice/shared/time'
 import { paused, type Accept } from '../accept.ts'
 import type { Admit, DoorRequest, DoorRoute } from '../admit.ts'
-import { readBody, type SplitRecord } from '../bodies/index.ts'
+import { readBody, type ReadBody, type SplitRecord } from '../bodies/index.ts'
 import { startBudget } from '../budget.ts'
-import type { Duplicates, Event } from '../duplicates/duplicates.ts'
+import { toEvent, type Duplicates, type Event } from '../duplicates/duplicates.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { receivableFormat, type FindFormat } from '../receivable-format.ts'
 import '../request-facts.ts'
@@ -57,7 +57,7 @@ const receive = async (
   const byId =
     eventId === undefined || findFormat(source.format)?.sharesEventIds === true
       ? undefined
-      : toEvent(eventId, source)
+      : toEvent(source.id, eventId)
   const [seenById] = await Promise.all([byId && seen(byId), admit.limit(request, reply, source)])
   if (challenge !== undefined) {
     facts.outcome = 'challenge'
@@ -68,7 +68,7 @@ const receive = async (
 
   const read = () => metrics.timed('read', () => readBody({ headers, body }, source, format))
   const content = format.sharesEventIds === true ? read() : undefined
-  const event = byId ?? (eventId === undefined ? undefined : toEvent(eventId, source, content?.records))
+  const event = byId ?? (eventId === undefined ? undefined : toEvent(source.id, eventId, idsOf(content)))
   const first = event === byId ? seenById : event && (await seen(event))
   if (first !== undefined) {
     facts.outcome = 'duplicate'
@@ -106,11 +106,8 @@ const receive = async (
   return { id: request.id, records: records.length }
 }
 
-/** What a delivery is known by whose sender has vouched for an id; with the offers where a format shares ids. */
-const toEvent = (eventId: string, source: Source, records: readonly SplitRecord[] = []): Event => ({
-  sourceId: source.id,
-  id: JSON.stringify([eventId, ...records.map(({ externalId }) => externalId).toSorted()])
-})
+const idsOf = (content: ReadBody | undefined): readonly string[] =>
+  content?.records.map(({ externalId }) => externalId) ?? []
 
 interface Reception {
   source: Source

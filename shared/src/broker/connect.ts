@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import { connect, type ChannelModel } from 'amqplib'
-import { writeOnceATurn } from './one-write.ts'
+import { writeOnceATurn } from '../one-write.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_DELAY_MS = 10_000
