@@ -9,6 +9,7 @@ import { toStamp } from '@sluice/shared/stamp'
 import { nowMicros } from '@sluice/shared/time'
 import { createDiff } from '../../scheduler/src/diff.ts'
 import { createBooks } from '../../scheduler/src/ledger.ts'
+import { readAhead } from '../../scheduler/src/read-ahead.ts'
 import { readBatches } from '../../scheduler/src/read-batches.ts'
 
 const SLUG = 'bench-feed'
@@ -84,7 +85,7 @@ export const skipKnown = async (
       closeOthers: () => Promise.resolve()
     }
   })
-  for await (const { records } of readBatches(events)) {
+  for await (const { records } of readAhead(readBatches(events))) {
     const sent = await changed(records, nowMicros())
     if (sent.length > 0) throw new Error(`${sent.length} records were taken for new`)
   }

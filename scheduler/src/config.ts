@@ -23,7 +23,7 @@ export const SchedulerConfigSchema = Type.Object({
   SCHEDULER_TICK_SECONDS: Type.Integer({
     minimum: 1,
     maximum: 30,
-    default: 2,
+    default: 1,
     description: 'How often due feeds are looked for; a run that is asked for waits up to this long'
   }),
   SCHEDULER_MAX_RUNS: Type.Integer({

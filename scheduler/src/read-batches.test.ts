@@ -22,9 +22,9 @@ const sizes = async (events: RecordEvent[]): Promise<number[]> =>
   (await batches(events)).map(({ records }) => records.length)
 
 test('a batch is full by count or by bytes, and the last one carries the end', async () => {
-  const many = Array.from({ length: 450 }, (_, ordinal) => record(ordinal))
-  expect(await sizes([...many, end])).toEqual([200, 200, 50])
-  expect(await sizes([...many.slice(0, 200), end])).toEqual([200, 0])
+  const many = Array.from({ length: 1_050 }, (_, ordinal) => record(ordinal))
+  expect(await sizes([...many, end])).toEqual([500, 500, 50])
+  expect(await sizes([...many.slice(0, 500), end])).toEqual([500, 0])
   expect(await sizes([record(0, 2_000_000), record(1), end])).toEqual([1, 1])
   expect((await batches([...many, end])).map((batch) => batch.end)).toEqual([undefined, undefined, end])
 })

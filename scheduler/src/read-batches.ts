@@ -13,7 +13,7 @@ export interface RecordBatch {
 }
 
 /** One look-up in Postgres answers for so many records; their bytes are all that is held in memory. */
-const BATCH_RECORDS = 200
+const BATCH_RECORDS = 500
 const BATCH_BYTES = 1024 * 1024
 
 /** Events → batches in file order; the last one carries the end of the file, and may hold nothing else. */

@@ -2,6 +2,7 @@ import { RecordError } from '@sluice/shared/errors'
 import { readHead, type DocumentEnd } from '@sluice/shared/records'
 import { toMicros, type Micros } from '@sluice/shared/time'
 import { createDiff, type Changed, type DiffOptions } from './diff.ts'
+import { readAhead } from './read-ahead.ts'
 import { readBatches } from './read-batches.ts'
 import { readBody, type BodyOptions } from './read-body.ts'
 import { idIn } from './record-facts.ts'
@@ -82,7 +83,7 @@ const readOne = async (
 
   const onRead = (bytes: number): void => void (figures.bytesRead += bytes)
   const events = readBody(body, { ...options, onRead })
-  for await (const batch of readBatches(events)) {
+  for await (const batch of readAhead(readBatches(events))) {
     signal.throwIfAborted()
     if (batch.generatedAt !== undefined) {
       fileFactAt = generatedAtOf(batch.generatedAt, options) ?? fileFactAt
