@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createGatewayHouse, type GatewayHouse } from '../../test/drills/_gateway-house.ts'
 import { NODE_OPTIONS } from '../../test/support/house.ts'
@@ -70,7 +73,10 @@ const measure = async ({
   const house = await createGatewayHouse({ cleanup })
   const key = await house.addKeySource({ slug: 'key' })
   const signed = await house.addSignedSource({ slug: 'all', rateLimit: 2_000_000_000 })
-  const gateway = await house.startGateway()
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
+  cleanup(() => rm(folder, { recursive: true, force: true }))
+  // To a file, as an operator's log driver has it: whoever sends is not to be kept from it by reading the log as well.
+  const gateway = await house.startGateway({ logFile: join(folder, 'gateway.log') })
   const port = Number(new URL(gateway.url).port)
   const bodies = Array.from({ length: BODIES }, (_, id) => bodyOf(id, sizes.bytes))
   const alike =

@@ -23,6 +23,8 @@ export interface GatewayOptions {
   env?: Record<string, string>
   /** Modules loaded before its own: how a drill breaks what it wants to see missed. */
   preload?: readonly string[]
+  /** Where its log goes, instead of to whoever started it. */
+  logFile?: string
 }
 
 /** Real processes of the real services, as an operator starts them. */
@@ -60,12 +62,14 @@ export const createHouse = async (options: HouseOptions): Promise<House> => {
     room: string,
     env: Record<string, string> = {},
     nodeOptions: readonly string[] = [],
-    isUp: (service: Running) => boolean | Promise<boolean> = hasStarted
+    isUp: (service: Running) => boolean | Promise<boolean> = hasStarted,
+    outputFile?: string
   ): Promise<Running> => {
     const [node, ...args] = NODE
     const service = run(node, [...nodeOptions, ...args, `${room}/src/main.ts`], {
       cwd: ROOT,
-      env: { ...base, ...env }
+      env: { ...base, ...env },
+      ...(outputFile === undefined ? {} : { outputFile })
     })
     running.push(service)
     await waitFor(`the ${room} to start`, async () => {
@@ -78,14 +82,15 @@ export const createHouse = async (options: HouseOptions): Promise<House> => {
   const hasStarted = (service: Running): boolean => service.lines().some((line) => line['msg'] === 'started')
 
   return {
-    startGateway: async ({ env = {}, preload = [] } = {}) => {
+    startGateway: async ({ env = {}, preload = [], logFile } = {}) => {
       const port = await freePort()
       const url = `http://127.0.0.1:${port}`
       const service = await start(
         'gateway',
         { GATEWAY_HOST: '127.0.0.1', GATEWAY_PORT: String(port), ...env },
         preload.flatMap((module) => ['--import', module]),
-        async () => (await fetch(`${url}/livez`)).ok // one that logs only errors does not say that it has started
+        async () => (await fetch(`${url}/livez`)).ok, // one that logs only errors does not say that it has started
+        logFile
       )
       return { ...service, url }
     },
