@@ -18,11 +18,10 @@ export const createTogether = <Question, Answer>(
     return ask(asked)
   }
 
-  return async (question) => {
+  return (question) => {
     const place = questions.push(question) - 1
     answers ??= askAll()
-    const all = await answers
-    return all[place] as Answer
+    return answers.then((all) => all[place] as Answer)
   }
 }
 

@@ -75,14 +75,14 @@ export const createDuplicates = ({ redis, namespace }: DuplicatesOptions): Dupli
     )
   }
 
-  const look = createTogether(async (keys: readonly string[]) => {
+  const look = createTogether(async (keys: readonly string[]): Promise<readonly (string | undefined)[]> => {
     void keep() // ahead of the question and in one write with it: what was remembered here is found
     const found = await redis.ask('duplicates', (client) => client.mget(...keys), keys.length)
-    return found ?? keys.map(() => null)
+    return found?.map((id) => id ?? undefined) ?? []
   })
 
   return {
-    find: async (event) => (await look(keyOf(event))) ?? undefined,
+    find: (event) => look(keyOf(event)),
     remember: (event, deliveryId) => {
       marks.push({ key: keyOf(event), deliveryId })
       timer ??= setTimeout(() => void keep(), LINGER_MS).unref()
