@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { CommonConfig, loadConfig } from '@sluice/shared/config'
 import { SealingConfig } from '@sluice/shared/sealing'
+import type { Environment } from './shell.ts'
 
 /** A command asks only for what it needs: `sluice --help` and `sluice formats list` need nothing at all. */
 
@@ -28,25 +29,23 @@ const ShellConfig = Type.Object({
   INIT_CWD: Type.Optional(Type.String())
 })
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /** @throws ConfigError naming each setting that is missing or wrong, as do those below. */
-export const loadStoreConfig = (environment?: Environment): Readonly<{ DATABASE_URL: string }> =>
+export const loadStoreConfig = (environment: Environment): Readonly<{ DATABASE_URL: string }> =>
   loadConfig(StoreConfig, environment)
 
 export const loadBrokerConfig = (
-  environment?: Environment
+  environment: Environment
 ): Readonly<{ RABBITMQ_URL: string; SLUICE_NAMESPACE: string }> => loadConfig(BrokerConfig, environment)
 
 export const loadCacheConfig = (
-  environment?: Environment
+  environment: Environment
 ): Readonly<{ REDIS_URL?: string; SLUICE_NAMESPACE: string }> => loadConfig(CacheConfig, environment)
 
 export const loadSealingConfig = (
-  environment?: Environment
+  environment: Environment
 ): Readonly<{ SLUICE_SECRETS_KEY: string; SLUICE_SECRETS_KEY_PREVIOUS?: string }> =>
   loadConfig(SecretsConfig, environment)
 
 export const loadShellConfig = (
-  environment?: Environment
+  environment: Environment
 ): Readonly<{ COLUMNS?: string; INIT_CWD?: string }> => loadConfig(ShellConfig, environment)

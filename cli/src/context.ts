@@ -4,12 +4,21 @@ import { DependencyError } from '@sluice/shared/errors'
 import { createLogger } from '@sluice/shared/log'
 import { createSealing, type Sealing } from '@sluice/shared/sealing'
 import { createTopology, type Topology } from '@sluice/shared/topology'
-import { loadBrokerConfig, loadCacheConfig, loadSealingConfig, loadStoreConfig } from './config.ts'
+import {
+  loadBrokerConfig,
+  loadCacheConfig,
+  loadSealingConfig,
+  loadShellConfig,
+  loadStoreConfig
+} from './config.ts'
 import type { Output } from './output.ts'
+import type { Shell } from './shell.ts'
 
 /** What a command works with. Everything is opened at its first use and closed once, at the end. */
-export interface Context {
+export interface Context extends Pick<Shell, 'environment' | 'stdin'> {
   out: Output
+  /** Where a path that is typed begins. */
+  folder: () => string
   /** @throws ConfigError when DATABASE_URL is missing or wrong. */
   sql: () => Promise<Sql>
   /** All of it or nothing. */
@@ -29,22 +38,12 @@ export interface Context {
   close: () => Promise<void>
 }
 
-const broker: Context['broker'] = () => {
-  const config = loadBrokerConfig()
-  return { url: config.RABBITMQ_URL, topology: createTopology(config.SLUICE_NAMESPACE) }
-}
-
-const sealing: Context['sealing'] = () => {
-  const found = createSealing(loadSealingConfig())
-  if (found === undefined) throw new Error('the settings hold no master key')
-  return found
-}
-
 const BROKER_WAIT_MS = 5_000
 const CACHE_WAIT_MS = 500
 const CACHE_PROBE_MS = 10
 
-export const createContext = (out: Output): Context => {
+export const createContext = (out: Output, shell: Shell): Context => {
+  const { environment, stdin, cwd, onInterrupt } = shell
   // The libraries' own remarks would stand between a command and its answer; what matters to a person is thrown.
   const log = createLogger({ service: 'cli', level: 'silent' })
   const closers: (() => Promise<void>)[] = []
@@ -53,7 +52,7 @@ export const createContext = (out: Output): Context => {
 
   const open = async (): Promise<Db> => {
     if (db !== undefined) return db
-    const { DATABASE_URL: url } = loadStoreConfig()
+    const { DATABASE_URL: url } = loadStoreConfig(environment)
     const { createDb } = await import('@sluice/prisma/client')
     const opened = createDb({ url, poolSize: 2, applicationName: 'sluice-cli' })
     closers.push(() => opened.close())
@@ -61,16 +60,28 @@ export const createContext = (out: Output): Context => {
     return opened
   }
 
+  const broker: Context['broker'] = () => {
+    const config = loadBrokerConfig(environment)
+    return { url: config.RABBITMQ_URL, topology: createTopology(config.SLUICE_NAMESPACE) }
+  }
+
   return {
     out,
+    environment,
+    stdin,
+    folder: () => loadShellConfig(environment).INIT_CWD ?? cwd(),
     interruption: () => {
       const interrupted = new AbortController()
-      for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
+      onInterrupt(() => interrupted.abort())
       return interrupted.signal
     },
     sql: async () => (await open()).sql,
     transaction: async (work) => (await open()).transaction(work),
-    sealing,
+    sealing: () => {
+      const found = createSealing(loadSealingConfig(environment))
+      if (found === undefined) throw new Error('the settings hold no master key')
+      return found
+    },
     broker,
     publisher: async () => {
       if (publisher !== undefined) return publisher
@@ -88,7 +99,7 @@ export const createContext = (out: Output): Context => {
       throw failed ?? new DependencyError('rabbitmq', 'BROKER_DOWN', 'RabbitMQ does not answer')
     },
     announce: async (sourceSlug) => {
-      const { REDIS_URL: url, SLUICE_NAMESPACE: namespace } = loadCacheConfig()
+      const { REDIS_URL: url, SLUICE_NAMESPACE: namespace } = loadCacheConfig(environment)
       if (url === undefined) return
       const { createCache, SOURCES_CHANNEL } = await import('@sluice/shared/cache')
       const cache = createCache({ url, namespace, log, timeoutMs: CACHE_WAIT_MS })

@@ -4,7 +4,7 @@ import { EXIT_CONFIG } from '@sluice/shared/config'
 import type { Screen } from './render.ts'
 
 export const EXIT_OK = 0
-export const EXIT_FAILED = 1
+const EXIT_FAILED = 1
 const EXIT_USAGE = 2
 /** What a shell says of a program ended by SIGINT. */
 const EXIT_INTERRUPTED = 130

@@ -3,7 +3,6 @@ import { formats, findFormat, type Format } from '@sluice/shared/formats'
 import { scheduleProblem } from '@sluice/shared/schedule'
 import { isTimeZone, toDate, toMicros } from '@sluice/shared/time'
 import { toAddress } from './address.ts'
-import { loadShellConfig } from './config.ts'
 import { UsageError } from './errors.ts'
 import { hintOf, nearest } from './suggest.ts'
 import { parseDuration } from './when.ts'
@@ -41,11 +40,14 @@ export const timeZone = (text: string): string => {
   )
 }
 
-export const address = (text: string): string => {
-  const parsed = toAddress(text, loadShellConfig().INIT_CWD ?? process.cwd())
-  if (parsed.ok) return parsed.address
-  throw new InvalidArgumentError(`An address is a URL or a path: ${parsed.reason}.`)
-}
+/** Reads an address; a relative path begins at `folder`. */
+export const addressFrom =
+  (folder: () => string) =>
+  (text: string): string => {
+    const parsed = toAddress(text, folder())
+    if (parsed.ok) return parsed.address
+    throw new InvalidArgumentError(`An address is a URL or a path: ${parsed.reason}.`)
+  }
 
 export const schedule = (text: string): string => {
   const problem = scheduleProblem(text)

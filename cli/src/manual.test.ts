@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { createContext } from './context.ts'
@@ -5,14 +6,22 @@ import { toFailure } from './errors.ts'
 import { toManual } from './manual.ts'
 import { createOutput } from './output.ts'
 import { createProgram } from './program.ts'
+import type { Shell } from './shell.ts'
 
-const nowhere = { stdout: { write: () => true }, stderr: { write: () => true } }
+const nowhere: Shell = {
+  environment: {},
+  cwd: () => '/',
+  stdin: () => Readable.from([]),
+  stdout: { write: () => true },
+  stderr: { write: () => true },
+  onInterrupt: () => undefined
+}
 const out = createOutput({
   json: false,
   screen: { width: 100, color: false },
   streams: nowhere
 })
-const build = (): Command => createProgram(createContext(out), nowhere)
+const build = (): Command => createProgram(createContext(out, nowhere), nowhere)
 
 const every = (command: Command): Command[] => [command, ...command.commands.flatMap(every)]
 

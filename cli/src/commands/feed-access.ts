@@ -89,13 +89,12 @@ const commanderDefaultsOff = (options: object): AccessOptions =>
 
 /** The secret that is wanted, from stdin unless it is known. @throws UsageError `SECRET_INVALID` */
 export const secretFor = async (
-  { out }: Pick<Context, 'out'>,
+  typing: Pick<Context, 'out' | 'stdin'>,
   wants: CredentialSettings | undefined,
   known?: string
 ): Promise<string | undefined> => {
   if (wants === undefined) return undefined
-  if (known === undefined && process.stdin.isTTY) out.note('Paste the secret, then press Enter and Ctrl-D.')
-  const secret = known ?? (await readSecret(process.stdin))
+  const secret = known ?? (await readSecret(typing))
   const problem = accessSecretProblem(wants, secret)
   if (problem === undefined) return secret
   throw new UsageError('SECRET_INVALID', `The secret cannot be used: ${problem}.`)

@@ -26,7 +26,7 @@ const DRAW_AFTER_MS = 1_000
 
 /** `sluice feeds preview`: a run that leaves nothing behind. */
 export const addFeedPreview = (feeds: Command, context: Context): void => {
-  const { out, sql } = context
+  const { out, sql, folder } = context
   withExamples(
     feeds
       .command('preview')
@@ -49,7 +49,7 @@ export const addFeedPreview = (feeds: Command, context: Context): void => {
             `Run ${newest.id} of ${slug} is under way: what it has not settled yet counts as still to do.`
           )
         }
-        const file = options.file === undefined ? undefined : resolve(options.file)
+        const file = options.file === undefined ? undefined : resolve(folder(), options.file)
         const preview = await previewOf(context, source, file, options.limit)
         const previewed = { feed: slug, from: file ?? maskAddress(source.address ?? '') }
         const answer = {
@@ -75,7 +75,7 @@ export const addFeedPreview = (feeds: Command, context: Context): void => {
 }
 
 const previewOf = async (
-  { out, interruption }: Context,
+  { out, environment, interruption }: Context,
   source: SourceRow,
   file: string | undefined,
   limit: number
@@ -92,7 +92,7 @@ const previewOf = async (
   }, DRAW_EVERY_MS)
   try {
     return await previewFeed({
-      config: loadPreviewConfig(),
+      config: loadPreviewConfig(environment),
       source,
       ...(file === undefined ? {} : { file }),
       limit,

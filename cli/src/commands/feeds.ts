@@ -35,7 +35,7 @@ const START_WITHIN_MS = 30_000
 
 /** `sluice feeds`: files of a vendor that we fetch. */
 export const addFeeds = (program: Command, context: Context): void => {
-  const { out, sql, transaction, announce, interruption } = context
+  const { out, sql, transaction, announce, interruption, folder } = context
   const feeds = program
     .command('feeds')
     .summary('files of a vendor that we fetch')
@@ -56,7 +56,7 @@ export const addFeeds = (program: Command, context: Context): void => {
       .requiredOption(
         '--address <address>',
         "http(s), ftp(s) or sftp URL, or a path on the scheduler's machine",
-        input.address
+        input.addressFrom(folder)
       )
       .option(
         '--schedule <cron>',

@@ -33,7 +33,7 @@ interface AddOptions extends ValidityOptions {
 }
 
 /** `sluice secrets`: what a vendor's requests are signed with. */
-export const addSecrets = (program: Command, { out, sql, sealing, announce }: Context): void => {
+export const addSecrets = (program: Command, { out, stdin, sql, sealing, announce }: Context): void => {
   const secrets = program
     .command('secrets')
     .summary('secrets of webhooks that are signed')
@@ -60,7 +60,7 @@ export const addSecrets = (program: Command, { out, sql, sealing, announce }: Co
       const seal = sealing()
       const store = await sql()
       const source = await sourceNamed(store, slug, 'webhook')
-      const secret = await newSecret(authOf(source), generate, out)
+      const secret = await newSecret(authOf(source), generate, { out, stdin })
       const row = await storeSecret(store, source, seal, secret, {
         ...(label === undefined ? {} : { label }),
         ...validity,

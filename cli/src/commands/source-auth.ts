@@ -117,7 +117,7 @@ interface Saved {
 
 /** Settings and secret in one transaction: never one without the other. */
 const save = async (
-  { out, sealing, transaction }: Context,
+  { out, stdin, sealing, transaction }: Context,
   source: SourceRow,
   settings: Record<string, unknown>,
   auth: ResolvedAuth,
@@ -130,7 +130,7 @@ const save = async (
     return { after: await transaction((tx) => update(tx, source, settings)), secret: undefined, revoked: [] }
   }
   const seal = sealing()
-  const secret = isGiven || generate ? await newSecret(auth, generate, out) : undefined
+  const secret = isGiven || generate ? await newSecret(auth, generate, { out, stdin }) : undefined
   return transaction(async (tx) => {
     const { fit, unfit } = await unfitSecrets(tx, source, seal, auth)
     if (secret === undefined && fit.length === 0) {

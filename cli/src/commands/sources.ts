@@ -37,7 +37,7 @@ interface AddOptions {
 
 /** `sluice sources`: the channels of a vendor, webhooks and feeds alike. */
 export const addSources = (program: Command, context: Context): void => {
-  const { out, sql, announce } = context
+  const { out, sql, announce, folder } = context
   const sources = program
     .command('sources')
     .summary('channels of a vendor: webhooks and feeds')
@@ -186,7 +186,7 @@ export const addSources = (program: Command, context: Context): void => {
       .argument('<source>', 'its slug')
       .option('--format <name>', 'how its records look')
       .option('--time-zone <zone>', "of dates without one, and of a feed's schedule", input.timeZone)
-      .option('--address <address>', 'feeds: URL or path', input.address)
+      .option('--address <address>', 'feeds: URL or path', input.addressFrom(folder))
       .option('--schedule <cron>', 'feeds: when to fetch', input.schedule)
       .option('--no-schedule', 'feeds: fetch only when asked')
       .option('--export-lag <duration>', 'feeds: how old an export may be when fetched', input.duration)
