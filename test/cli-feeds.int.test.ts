@@ -14,7 +14,7 @@ import {
   type RunProgress
 } from '@sluice/prisma/tables/feed-runs'
 import { findSource, setNextRunAt } from '@sluice/prisma/tables/sources'
-import { sluice, type Said } from './support/cli.ts'
+import { sluice, sluiceProcess, type Said } from './support/cli.ts'
 import { createDatabase, type TestDatabase } from './support/database.ts'
 import { run, waitFor } from './support/process.ts'
 
@@ -225,7 +225,7 @@ describe('a run', () => {
   test('tells its progress in lines where nobody draws', async () => {
     const settled = Promise.withResolvers<void>()
     const [said] = await Promise.all([
-      sluice(['feeds', 'run', 'acme-kyero', '--wait'], {
+      sluiceProcess(['feeds', 'run', 'acme-kyero', '--wait'], {
         env: { DATABASE_URL: database.url },
         onStart: async (child) => {
           await waitFor('a line of progress', () => child.stderr().includes('settled'))
@@ -305,7 +305,7 @@ describe('a run', () => {
   test('goes on when the watching is stopped', async () => {
     const stopped = Promise.withResolvers<void>()
     const [said] = await Promise.all([
-      sluice(['feeds', 'run', 'acme-kyero'], {
+      sluiceProcess(['feeds', 'run', 'acme-kyero'], {
         env: { DATABASE_URL: database.url },
         onStart: async (child) => {
           await waitFor('a line of progress', () => child.stderr().includes('settling'))
@@ -328,7 +328,7 @@ describe('a run', () => {
       (await at('feeds', 'runs', '--json')).stdout.includes('settling')
     )
     const [said, second] = await Promise.all([
-      sluice(['feeds', 'run', 'acme-kyero', '--start-within', '20s'], {
+      sluiceProcess(['feeds', 'run', 'acme-kyero', '--start-within', '20s'], {
         env: { DATABASE_URL: database.url },
         onStart: async (child) => {
           await waitFor('the command to stand in line', () => child.stderr().includes('is under way'))

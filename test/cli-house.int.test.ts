@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { createTestBroker, type TestBroker } from './support/broker.ts'
-import { sluice, type Said } from './support/cli.ts'
+import { sluiceProcess, type Said } from './support/cli.ts'
 import { createDatabase, type TestDatabase } from './support/database.ts'
 import { createHouse, type GatewayProcess, type House } from './support/house.ts'
 import { waitFor, type Running, type WaitOptions } from './support/process.ts'
@@ -22,7 +22,7 @@ const SOON: WaitOptions = { timeoutMs: 20_000 }
 const TEST_TIMEOUT_MS = 150_000
 const LOG_TAIL = 3_000
 const at = (...args: string[]): Promise<Said> =>
-  sluice(args, {
+  sluiceProcess(args, {
     env: {
       DATABASE_URL: database.url,
       RABBITMQ_URL: broker.url,

@@ -10,7 +10,7 @@ import { findVendor } from '@sluice/prisma/tables/vendors'
 import { recordHash, toMessage, type Envelope } from '@sluice/shared/envelope'
 import { toStamp } from '@sluice/shared/stamp'
 import { createTestBroker, type TestBroker } from './support/broker.ts'
-import { sluice, type Said } from './support/cli.ts'
+import { sluice, sluiceProcess, type Said } from './support/cli.ts'
 import { createDatabase, type TestDatabase } from './support/database.ts'
 import { waitFor } from './support/process.ts'
 import { services } from './support/services.ts'
@@ -161,7 +161,7 @@ describe('offers', () => {
 
     test('is followed, one document a line, until Ctrl-C', async () => {
       const change = { vendorId, externalId: '4799', source: 'acme-crm', units: {}, stamp: stampAt(TUESDAY) }
-      const said = await sluice(['offers', 'changes', '--after', '1', '--follow', '--json'], {
+      const said = await sluiceProcess(['offers', 'changes', '--after', '1', '--follow', '--json'], {
         env: env(),
         onStart: async ({ kill, stdout }) => {
           await waitFor('what is there', () => stdout().includes('"seq":2'))
@@ -450,7 +450,7 @@ describe('dead letters', () => {
         (await listDeadLetters(database.db.sql, { faultCode: code, state: 'replayed' })).length
       const way = await createSilenceable(env()[setting] ?? '')
       const replay = ['dead-letters', 'replay', '--all', '--code', code, '--json']
-      const stopped = await sluice([...replay, '--rate', '10'], {
+      const stopped = await sluiceProcess([...replay, '--rate', '10'], {
         env: { ...env(), [setting]: way.url },
         onStart: async () => {
           await waitFor('some to be replayed', async () => (await replayed()) >= 3)
@@ -530,7 +530,7 @@ describe('dead letters', () => {
     const replayed = async (): Promise<number> =>
       (await listDeadLetters(database.db.sql, { faultCode: 'BUG_TEN', state: 'replayed' })).length
     const startedAt = performance.now()
-    const stopped = await sluice([...replay, '--json'], {
+    const stopped = await sluiceProcess([...replay, '--json'], {
       env: env(),
       onStart: async (child) => {
         await waitFor('some to be replayed', async () => (await replayed()) >= 5)

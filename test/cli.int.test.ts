@@ -9,11 +9,12 @@ import { createLogger } from '@sluice/shared/log'
 import { keysOfSource } from '@sluice/prisma/tables/api-keys'
 import { touchLastUsed } from '@sluice/prisma/tables/last-use'
 import { findSource, sourcesVersion } from '@sluice/prisma/tables/sources'
-import { sluice, type Said } from './support/cli.ts'
-import { createDatabase, type TestDatabase } from './support/database.ts'
+import { sluice, sluiceProcess, type Said } from './support/cli.ts'
+import { createDatabase, createEmptyDatabase, type TestDatabase } from './support/database.ts'
 import { freePort, run, waitFor } from './support/process.ts'
 import { services } from './support/services.ts'
 
+const MASTER_KEY = randomBytes(32).toString('base64')
 const namespace = `test-${randomBytes(6).toString('hex')}`
 let database: TestDatabase
 let cache: Cache
@@ -94,9 +95,11 @@ describe('without any settings', () => {
   })
 
   test('a database that is not migrated is told apart', async () => {
-    const said = await sluice(['vendors', 'list'], { env: { DATABASE_URL: services.databaseUrl } })
+    const empty = await createEmptyDatabase()
+    const said = await sluice(['vendors', 'list'], { env: { DATABASE_URL: empty.url } })
     failsWith(said, 1, 'DB_NOT_MIGRATED')
     expect(said.stderr).toContain('Run `pnpm migrate`.')
+    await empty.drop()
   })
 })
 
@@ -217,7 +220,8 @@ describe('vendors, sources and keys', () => {
   test('a pause and its end are heard by every service at once, and seen by their poll', async () => {
     heard.length = 0
     const before = await sourcesVersion(database.db.sql)
-    expect((await at('sources', 'pause', 'acme-crm')).stdout).toMatch(/^Paused acme-crm\./)
+    const paused = await sluiceProcess(['sources', 'pause', 'acme-crm'], { env: env() })
+    expect(paused.stdout).toMatch(/^Paused acme-crm\./)
     await waitFor('the pause to be heard', () => heard.includes('acme-crm'))
     expect(await sourcesVersion(database.db.sql)).not.toBe(before)
     expect((await at('sources', 'pause', 'acme-crm')).stdout).toContain('has been paused since')
@@ -280,11 +284,35 @@ describe('vendors, sources and keys', () => {
 
   test('without Redis an edit is done all the same', async () => {
     const port = await freePort()
-    const said = await sluice(['sources', 'pause', 'acme-crm', '--json'], {
+    const said = await sluiceProcess(['sources', 'pause', 'acme-crm', '--json'], {
       env: { ...env(), REDIS_URL: `redis://127.0.0.1:${port}` }
     })
     expect(said).toMatchObject({ code: 0, stderr: '' })
     expect((await at('sources', 'resume', 'acme-crm')).code).toBe(0)
+  })
+})
+
+// The tests do most commands in their own process; this is what lets them.
+describe('a process says the same as the command in it, and ends with the same code', () => {
+  test.each([
+    ['without a database', ['--help'], 0],
+    ['without a database', ['feeds'], 2],
+    ['without a database', ['vendors', 'list', '--jsno', '--json'], 2],
+    ['without a database', ['vendors', 'list'], 78],
+    ['on a database', ['vendors', 'list'], 0],
+    ['on a database', ['sources', 'show', 'acme-cmr', '--json'], 1],
+    ['on a broker', ['topology', 'verify'], 1],
+    ['with a secret on stdin', ['sources', 'auth', 'acme-crm', '--scheme', 'github', '--secret'], 2]
+  ])('%s: %j', async (where, args, exit) => {
+    const options = {
+      env: where.startsWith('without')
+        ? {}
+        : { ...env(), RABBITMQ_URL: services.rabbitmqUrl, SLUICE_SECRETS_KEY: MASTER_KEY },
+      input: '\n'
+    }
+    const { json: _, ...said } = await sluice(args, options)
+    expect(said.code).toBe(exit)
+    expect(await sluiceProcess(args, options)).toMatchObject(said)
   })
 })
 

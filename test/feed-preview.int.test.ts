@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createDemoOffers, type DemoOffer } from '@sluice/examples/costa-demo'
 import { settledOutcomes, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
@@ -8,7 +8,7 @@ import { findSource, type SourceRow } from '@sluice/prisma/tables/sources'
 import { loadPreviewConfig } from '../scheduler/src/preview/config.ts'
 import { previewFeed, type PreviewOptions } from '../scheduler/src/preview/preview.ts'
 import type { Preview } from '../scheduler/src/preview/rehearse.ts'
-import { sluice, type Said } from './support/cli.ts'
+import { sluiceProcess, type Said } from './support/cli.ts'
 import { createFeedShop, kyero, type FeedShop } from './support/feed-shop.ts'
 import { flat } from './support/workshop.ts'
 
@@ -249,16 +249,17 @@ describe('sluice feeds preview', () => {
     tmp = await mkdtemp(join(tmpdir(), 'sluice-tmp-'))
   })
   afterAll(() => rmdir(tmp))
-  const at = (...args: string[]): Promise<Said> =>
-    sluice(['feeds', 'preview', ...args], {
-      env: { DATABASE_URL: shop.database.url, SCHEDULER_SPOOL_RESERVE_BYTES: '0', TMPDIR: tmp }
+  const at = (args: readonly string[], env: Record<string, string> = {}): Promise<Said> =>
+    sluiceProcess(['feeds', 'preview', ...args], {
+      env: { DATABASE_URL: shop.database.url, SCHEDULER_SPOOL_RESERVE_BYTES: '0', TMPDIR: tmp, ...env }
     })
 
-  test('shows a file of the operator, without a broker', async () => {
+  test('shows a file of the operator, from where the operator stands, without a broker', async () => {
     const fetch = { credentials: { scheme: 'bearer' }, pages: { by: 'link' } } // neither is of a file
     const source = await shop.addFeed({ address: 'https://acme.example/1', fetch })
     const path = await shop.write('mine.xml', kyero(offersOf(12, 'f')))
-    const shown = await at(source.slug, '--file', path, '--limit', '1')
+    const INIT_CWD = dirname(path)
+    const shown = await at([source.slug, '--file', './mine.xml', '--limit', '1'], { INIT_CWD })
     expect(shown).toMatchObject({ code: 0 })
     expect(shown.stdout).toMatch(/^records +12 seen, 12 to send, 0 skipped \(unchanged\)$/m)
     expect(shown.stdout).toMatch(/^Changes \(the first 1 of 12\):\nf-0 created\n {2}\w/m)
@@ -270,7 +271,7 @@ describe('sluice feeds preview', () => {
     const missing = await shop.addFeed({ address: '/nowhere.xml' })
     await expect(preview(missing)).rejects.toMatchObject({ code: 'FETCH_NOT_FOUND' })
     const inside = await shop.addFeed({ address: shop.serve('inside.xml', (_, answer) => answer.end('')) })
-    const said = await at(inside.slug, '--json')
+    const said = await at([inside.slug, '--json'])
     expect(said).toMatchObject({ code: 1, stderr: expect.stringContaining('SCHEDULER_EGRESS_ALLOW') })
     expect(said.json()).toMatchObject({ error: { code: 'FETCH_EGRESS' } })
   })

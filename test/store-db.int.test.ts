@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDb, type Db, type Sql } from '@sluice/prisma/client'
 import { ConflictError, DataError, DependencyError, ExhaustedError } from '@sluice/shared/errors'
-import { createDatabase, type TestDatabase } from './support/database.ts'
+import { createDatabase, createEmptyDatabase, type TestDatabase } from './support/database.ts'
 import { freePort, waitFor } from './support/process.ts'
 import { aVendor } from './support/store.ts'
 
@@ -245,13 +245,11 @@ describe('Postgres is away', () => {
 })
 
 it('a database without our tables is a dependency that is not ready, not a bug', async () => {
-  const bare = createDb({
-    url: urlWith({ pathname: '/postgres' }),
-    poolSize: 1,
-    applicationName: 'test'
-  })
+  const empty = await createEmptyDatabase()
+  const bare = createDb({ url: empty.url, poolSize: 1, applicationName: 'test' })
   await expect(bare.ping()).rejects.toMatchObject({ constructor: DependencyError, code: 'DB_NOT_MIGRATED' })
   await bare.close()
+  await empty.drop()
 })
 
 describe('a database of the release before is not ready either', () => {

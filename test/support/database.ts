@@ -62,6 +62,13 @@ export const createMissingDatabase = (): Pick<TestDatabase, 'url' | 'name' | 'dr
   return { url: urlOf(name), name, drop: () => dropUnused(name) }
 }
 
+/** A database without a single table, for tests of who meets one. */
+export const createEmptyDatabase = async (): Promise<Pick<TestDatabase, 'url' | 'name' | 'drop'>> => {
+  const missing = createMissingDatabase()
+  await onServer((server) => server.query(`CREATE DATABASE ${missing.name}`))
+  return missing
+}
+
 /** Makes the template of a run and sweeps up what runs that were killed have left. Undo it with `dropTemplate`. */
 export const createTemplate = async (): Promise<string> => {
   await sweep((name) => Number(name.slice(PREFIX.length).split('_')[0]) < Date.now() / 1000 - STALE_AFTER_S)
