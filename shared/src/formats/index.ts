@@ -1,4 +1,5 @@
 import { kyero } from './kyero/format.ts'
+import { rightmoveBlm } from './rightmove-blm/format.ts'
 import { sluice } from './sluice/format.ts'
 import type { Format } from './format.ts'
 
@@ -11,7 +12,7 @@ export { toPublishedSchema } from './publish-schema.ts'
 export { valueAt, type FeedFormat, type Format, type MappingContext } from './format.ts'
 
 /** Every format we speak: one folder here, one line here (`pnpm new:format`, `docs/formats.md`). */
-export const formats: readonly Format[] = [kyero, sluice]
+export const formats: readonly Format[] = [kyero, rightmoveBlm, sluice]
 
 const byName: ReadonlyMap<string, Format> = new Map(formats.map((format) => [format.name, format]))
 
