@@ -74,6 +74,7 @@ export const skipKnown = async (
     format,
     receivedAt: nowMicros(),
     listedSince: 0,
+    lateGone: new Map(),
     ledger,
     unreadable: {
       add: ({ error }) => {

@@ -22,6 +22,8 @@ export interface DiffOptions {
   receivedAt: Micros
   /** Since when the newest list of the feed is true: one that is fetched later is no older. */
   listedSince: Micros
+  /** Offers it has dropped under a later time than that: external id → when. Having them back it is no older either. */
+  lateGone: ReadonlyMap<string, Micros>
   ledger: Books
   unreadable: Unreadable
 }
@@ -48,7 +50,7 @@ const SHOWN_BYTES = 4_000
  * ones are found by their hash and never parsed.
  */
 export const createDiff = (options: DiffOptions) => {
-  const { db, run, source, format, receivedAt, listedSince, ledger, unreadable } = options
+  const { db, run, source, format, receivedAt, listedSince, lateGone, ledger, unreadable } = options
   const read = (raw: RawRecord, hash: string, fileFactAt: Micros): Known | undefined => {
     let parsed: ParsedRecord | undefined
     try {
@@ -71,7 +73,7 @@ export const createDiff = (options: DiffOptions) => {
         body: parsed.body
       })
       // A record that knows its own time does not know when it was listed; nor does a file that was put back.
-      const listedAt = Math.max(fileFactAt, listedSince)
+      const listedAt = Math.max(fileFactAt, listedSince, lateGone.get(externalId) ?? 0)
       if (listedAt !== factAt) envelope.listedAt = listedAt
       return { raw, externalId, envelope }
     } catch (thrown) {

@@ -13,7 +13,8 @@ import {
   runsSince,
   takeCensus,
   type Absence,
-  type Census
+  type Census,
+  type VanishedOffer
 } from '@sluice/prisma/tables/removals'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import { toFeedEnvelope } from './feed-envelope.ts'
@@ -144,18 +145,23 @@ export const takePage = async (
   at: Origin,
   { list, going }: { list: List; going: Absence },
   after: string
-): Promise<string[]> => {
+): Promise<VanishedOffer[]> => {
   const page = await listVanished(tx, going, { after, limit: PAGE })
   // Before anything leaves: should this run be taken over now, the next one sends again what has returned.
-  await forgetHashes(tx, at.source.id, page, { recordHash: NO_RECORD_HASH, stamp: stampFor(at, list, 0) })
+  await forgetHashes(
+    tx,
+    at.source.id,
+    page.map(({ externalId }) => externalId),
+    { recordHash: NO_RECORD_HASH, stamp: stampFor(at, list, 0) }
+  )
   return page
 }
 
 /** The word that an offer is gone. */
 export const toVanished = (
   at: Origin,
-  { factAt, receivedAt }: List,
-  externalId: string,
+  { receivedAt }: List,
+  { externalId, factAt }: VanishedOffer,
   ordinal: number
 ): Envelope =>
   toFeedEnvelope(at, {

@@ -1,5 +1,6 @@
 import { findFormat, isWholeList } from '@sluice/shared/formats'
 import { fromDate, type Micros } from '@sluice/shared/time'
+import { findLateGone } from '@sluice/prisma/tables/feed-records'
 import { newestListAt } from '@sluice/prisma/tables/removals'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
@@ -13,7 +14,7 @@ import { readFeed, type ReadFeedOptions } from './read-feed.ts'
 import { toReading, type Reading } from './verdict.ts'
 
 export interface ReadSpooledOptions
-  extends Omit<DiffOptions, 'listedSince'>, Pick<ReadFeedOptions, 'outlet' | 'signal'> {
+  extends Omit<DiffOptions, 'listedSince' | 'lateGone'>, Pick<ReadFeedOptions, 'outlet' | 'signal'> {
   config: FetchConfig
   fetched: Downloaded
 }
@@ -31,9 +32,11 @@ export interface Read {
  */
 export const readSpooled = async (options: ReadSpooledOptions): Promise<Read> => {
   const { db, run, source, format, ledger, unreadable, receivedAt, config, fetched } = options
+  const listedSince = await newestListAt(db.sql, source.id)
   const end = await readFeed({
     ...options,
-    listedSince: await newestListAt(db.sql, source.id),
+    listedSince,
+    lateGone: await findLateGone(db.sql, source.id, listedSince),
     bodies: fetched.bodies,
     settings: settingsOf(source.fetch, source.slug),
     fileFactAt: fileFactAtOf(fetched.lastModifiedAt, receivedAt, source.exportLagMs),
@@ -43,7 +46,8 @@ export const readSpooled = async (options: ReadSpooledOptions): Promise<Read> =>
   const { malformed } = ledger.figures
   const reading = toReading(end, { malformed, unidentified: unreadable.unidentified }, fetched.cutShort)
   if (end.complete && fetched.cutShort === undefined) await unreadable.closeOthers()
-  const { extent, listedAt: factAt } = end
+  const { extent } = end
+  const factAt = Math.max(end.listedAt, listedSince) // a file that was put back is the newest list all the same
   ledger.note({ factAt, receivedAt, ...(extent === undefined ? {} : { extent }) })
   // Only of a file that came whole, and of which the id of every record was seen, it is known what it does not hold.
   if (reading.snapshot !== 'complete' || !isWholeList(format.feed.gone, extent)) return { reading }

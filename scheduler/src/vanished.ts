@@ -3,7 +3,13 @@ import { toMessage } from '@sluice/shared/envelope'
 import type { Logger } from '@sluice/shared/log'
 import type { Db, Sql } from '@sluice/prisma/client'
 import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
-import { closeEarlier, conclude, holdRun, type Absence } from '@sluice/prisma/tables/removals'
+import {
+  closeEarlier,
+  conclude,
+  holdRun,
+  type Absence,
+  type VanishedOffer
+} from '@sluice/prisma/tables/removals'
 import type { Credit } from './credit.ts'
 import { RunError } from './errors.ts'
 import { goneFrom, goneSince, PAGE, takePage, toVanished, type List, type Origin } from './gone.ts'
@@ -82,15 +88,15 @@ const send = async (at: VanishedOptions, gone: { list: List; going: Absence }): 
   let after = ''
   for (;;) {
     signal.throwIfAborted()
-    const page: string[] = []
+    const page: VanishedOffer[] = []
     await write(at, async (tx) => void page.push(...(await takePage(tx, at, gone, after))))
-    for (const externalId of page) {
+    for (const offer of page) {
       place += 1
       await credit.take()
-      await sender.send(toMessage(toVanished(at, gone.list, externalId, place), exchange))
+      await sender.send(toMessage(toVanished(at, gone.list, offer, place), exchange))
     }
     await sender.flush()
-    after = page.at(-1) ?? after
+    after = page.at(-1)?.externalId ?? after
     if (page.length < PAGE) break
   }
   await credit.settled()

@@ -1,5 +1,5 @@
 import type { Outcome } from '@sluice/shared/change'
-import { listedStampOf, type Envelope, type FactAtFrom } from '@sluice/shared/envelope'
+import { listedStampOf, NO_RECORD_HASH, type Envelope, type FactAtFrom } from '@sluice/shared/envelope'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { Sql } from '../client.ts'
 import { toRows, type Id } from '../rows.ts'
@@ -83,6 +83,22 @@ export const findSkippable = async (sql: Sql, question: SkipQuestion): Promise<M
         )
       )`
   return new Map(rows.map(({ recordHash, externalId }) => [recordHash, externalId]))
+}
+
+/**
+ * Offers a feed lists no more, by a stamp newer than since when its newest list is true: external id → since when it says
+ * that they are gone, epoch microseconds. A list that has one of them back is no older for it.
+ */
+export const findLateGone = async (
+  sql: Sql,
+  sourceId: number,
+  listedSince: number
+): Promise<Map<string, number>> => {
+  const rows = await sql.$queryRaw<{ externalId: string; goneAt: number }[]>`
+    SELECT external_id AS "externalId", split_part(stamp, '.', 1)::float8 AS "goneAt" FROM feed_records
+    WHERE source_id = ${sourceId} AND record_hash = ${NO_RECORD_HASH}
+      AND split_part(stamp, '.', 1)::float8 > ${listedSince}`
+  return new Map(rows.map(({ externalId, goneAt }) => [externalId, goneAt]))
 }
 
 /**

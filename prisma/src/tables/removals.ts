@@ -21,7 +21,7 @@ export interface Absence {
   /** An offer that was seen in one of these runs is there. */
   seenIn: readonly Id[]
   elsewhere: Elsewhere
-  /** What is said of those that are gone is older than this, or it is not undone by them. */
+  /** What is said of those that are gone is older than this, or it is not undone by them (`goneStamp`). */
   stamp: Stamp
   /** Only those that were not seen in these runs either; what an operator has released is. */
   notSeenIn?: readonly Id[]
@@ -146,25 +146,40 @@ export const listPending = async (
     formatVersion,
     recordHash: NO_RECORD_HASH
   })
-  return listVanished(sql, { source, seenIn, elsewhere, stamp }, { limit })
+  const offers = await listVanished(sql, { source, seenIn, elsewhere, stamp }, { limit })
+  return offers.map(({ externalId }) => externalId)
 }
 
-/** The ids of offers that are gone, a page of them, in the order of ids. */
-export const listVanished = async (
+/** An offer that is gone, and since when its list is true for it, epoch microseconds. */
+export interface VanishedOffer {
+  externalId: string
+  factAt: number
+}
+
+/** Offers that are gone, a page of them, in the order of ids. */
+export const listVanished = (
   sql: Sql,
   absence: Absence,
   { after = '', limit }: { after?: string; limit: number }
-): Promise<string[]> => {
+): Promise<VanishedOffer[]> => {
   const { notSeenIn = [] } = absence
-  const rows = await sql.$queryRaw<{ externalId: string }[]>`
-    SELECT f.external_id AS "externalId" ${vanished(absence)}
+  return sql.$queryRaw<VanishedOffer[]>`
+    SELECT f.external_id AS "externalId", split_part(${goneStamp(absence.stamp)}, '.', 1)::float8 AS "factAt"
+    ${vanished(absence)}
       AND f.external_id > ${after}
       AND NOT EXISTS (
         SELECT FROM run_seen s WHERE s.run_id = ANY (${bigints(notSeenIn)}) AND s.external_id = f.external_id
       )
     ORDER BY f.external_id LIMIT ${limit}`
-  return rows.map(({ externalId }) => externalId)
 }
+
+/**
+ * The stamp under which an offer goes. A list is no older than what its own feed said of the offer before it, whatever
+ * the time of its file: an offer that was edited a minute before it was listed and then dropped would stay for ever.
+ */
+const goneStamp = (stamp: Stamp): Prisma.Sql => Prisma.sql`GREATEST(
+  ${stamp}, split_part(f.stamp, '.', 1) || ${stamp.slice(stamp.indexOf('.'))}
+) COLLATE "C"`
 
 /**
  * Known to the source, not seen, not listed by another feed of the vendor, and not said to be there by anything newer.
@@ -175,7 +190,9 @@ const vanished = ({ source, seenIn, elsewhere, stamp }: Absence): Prisma.Sql => 
   LEFT JOIN offers o ON o.vendor_id = ${source.vendorId} AND o.external_id = f.external_id
   WHERE f.source_id = ${source.id}
     AND (o.state = 'active' OR f.outcome IN ('retried', 'dead'))
-    AND COALESCE(o.unit_stamps ->> 'presence', o.base_stamp, '') COLLATE "C" < ${stamp}
+    AND GREATEST(
+      COALESCE(o.unit_stamps ->> 'presence', o.base_stamp, ''), COALESCE(o.unit_stamps ->> 'listed', '')
+    ) COLLATE "C" < ${goneStamp(stamp)}
     AND NOT EXISTS (
       SELECT FROM run_seen s WHERE s.run_id = ANY (${bigints(seenIn)}) AND s.external_id = f.external_id
     )
@@ -208,7 +225,7 @@ export const forgetHashes = async (
         AND external_id = ANY (ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb)))
       ORDER BY external_id COLLATE "C" FOR UPDATE
     )
-    UPDATE feed_records f SET record_hash = ${recordHash}, stamp = GREATEST(f.stamp COLLATE "C", ${stamp})
+    UPDATE feed_records f SET record_hash = ${recordHash}, stamp = GREATEST(f.stamp COLLATE "C", ${goneStamp(stamp)})
     FROM locked WHERE f.source_id = ${sourceId} AND f.external_id = locked.external_id`
 }
 

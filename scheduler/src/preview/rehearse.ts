@@ -95,7 +95,7 @@ const rehearseIn = async (tx: Sql, options: RehearseOptions): Promise<Preview> =
         })
 
   const gone = typeof list === 'object' ? await goneFrom(at, list) : await goneSince(at, list === 'same')
-  const ids = gone === undefined ? [] : await listVanished(tx, gone.absence, { limit })
+  const first = gone === undefined ? [] : await listVanished(tx, gone.absence, { limit })
   if (gone?.going !== undefined) await judgeGone(tx, at, { ...gone, going: gone.going }, judge, options)
 
   const { bytesTotal, bodySha256: sha256, unchangedSince, problems = [] } = ledger.snapshot()
@@ -108,7 +108,7 @@ const rehearseIn = async (tx: Sql, options: RehearseOptions): Promise<Preview> =
     outcomes: await settledOutcomes(tx, run.id),
     ...(gone === undefined || typeof list !== 'object' ? {} : { removals: removalsOf(gone) }),
     ...(gone?.held === undefined ? {} : { held: gone.held }),
-    gone: ids,
+    gone: first.map(({ externalId }) => externalId),
     changed: judge.changed,
     changes: judge.changes,
     rejections: judge.rejections,
@@ -138,11 +138,9 @@ const judgeGone = async (
   for (let after = '', isLast = false; !isLast;) {
     signal.throwIfAborted()
     const page = await takePage(tx, at, gone, after)
-    await judge.judge(
-      page.map((externalId) => ({ envelope: toVanished(at, gone.list, externalId, (place += 1)) }))
-    )
+    await judge.judge(page.map((offer) => ({ envelope: toVanished(at, gone.list, offer, (place += 1)) })))
     figures.vanished += page.length
-    after = page.at(-1) ?? after
+    after = page.at(-1)?.externalId ?? after
     isLast = page.length < PAGE
   }
 }

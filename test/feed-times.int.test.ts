@@ -1,0 +1,239 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createChance, createDemoOffers, type DemoOffer } from '@sluice/examples/costa-demo'
+import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import { findOffer } from '@sluice/prisma/tables/offers'
+import type { SourceRow } from '@sluice/prisma/tables/sources'
+import { fromMessage, stampOf } from '@sluice/shared/envelope'
+import { toStamp, type Stamp } from '@sluice/shared/stamp'
+import { nowMicros, type Micros } from '@sluice/shared/time'
+import { createFeedShop, kyero, type FeedShop } from './support/feed-shop.ts'
+import { modelOf, type Told } from './support/model.ts'
+import { waitFor } from './support/process.ts'
+import { flat } from './support/workshop.ts'
+
+/**
+ * How old a file is nobody knows for sure: its server's clock, its exportLag and the dates of its records contradict each
+ * other, and files are put back. The order in which they were fetched is sure.
+ */
+
+let shop: FeedShop
+beforeAll(async () => {
+  shop = await createFeedShop()
+  await shop.startWorker() // it is stopped with the shop
+})
+afterAll(() => shop?.remove())
+
+const MINUTE_MS = 60_000
+
+/** A feed whose server says when its file was written. */
+interface Dated {
+  source: SourceRow
+  offers: DemoOffer[]
+  /** A run over a file with these offers, written so many minutes ago by its server's clock. */
+  run: (offers: readonly DemoOffer[], writtenAgo?: number) => Promise<FeedRunRow>
+  /** A run over the file as it is. */
+  again: () => Promise<FeedRunRow>
+}
+
+let feeds = 0
+const createDated = async (count: number, editedAgo: readonly number[] = []): Promise<Dated> => {
+  const name = `t${(feeds += 1)}`
+  const offers = createDemoOffers(count).map((offer, index) => ({
+    ...offer,
+    id: `${name}-${index}`,
+    ...(editedAgo[index] === undefined ? {} : { updatedAt: wallClock(editedAgo[index]) })
+  }))
+  let file = { body: '', headers: {} }
+  const address = shop.serve(`${name}.xml`, (_request, response) => {
+    response.writeHead(200, file.headers).end(file.body)
+  })
+  const source = await shop.addFeed({ address, timeZone: 'UTC' })
+  return {
+    source,
+    offers,
+    run: (listed, writtenAgo) => {
+      const headers =
+        writtenAgo === undefined
+          ? {}
+          : { 'last-modified': new Date(Date.now() - writtenAgo * MINUTE_MS).toUTCString() }
+      file = { body: kyero(listed), headers }
+      return shop.runNow(source)
+    },
+    again: () => shop.runNow(source)
+  }
+}
+
+/** So many minutes ago (ahead, if negative), on the clock on the wall in UTC. */
+const wallClock = (minutesAgo: number): string =>
+  new Date(Date.now() - minutesAgo * MINUTE_MS).toISOString().slice(0, 19).replace('T', ' ')
+
+const stateOf = async ({ id }: { id: string }): Promise<string | undefined> =>
+  (await findOffer(shop.database.db.sql, 'costa', id))?.state
+
+const first = ([offer]: readonly DemoOffer[]): DemoOffer => {
+  if (offer === undefined) throw new Error('a feed has offers')
+  return offer
+}
+
+test.each([
+  ['a minute before it was listed', 1],
+  ['in the future, by a clock that is ahead', -90]
+])('an offer that was edited %s goes with the first list without it', async (_name, editedAgo) => {
+  const { offers, run, again } = await createDated(8, [editedAgo])
+  await run(offers)
+  expect(await run(offers.slice(1))).toMatchObject({ removals: 'sent', gone: 1, vanished: 1 })
+  expect(await stateOf(first(offers))).toBe('withdrawn')
+  expect(await again()).toMatchObject({ vanished: 0, unchangedSince: expect.any(String) as unknown })
+  expect(await run(offers), 'and is back as it was').toMatchObject({ published: 1 })
+  expect(await stateOf(first(offers))).toBe('active')
+})
+
+test('one that was left standing goes although the file does not change any more', async () => {
+  const { source, offers, run, again } = await createDated(8)
+  const { id: runId } = await run(offers)
+  await run(offers.slice(0, 7))
+  // A record that was on its way when the list without it was read.
+  const at = nowMicros() - MINUTE_MS * 1000
+  const late = {
+    id: `${first(offers).id}-late`,
+    type: 'villa',
+    price: '1000',
+    price_freq: 'sale',
+    town: 'Nerja'
+  }
+  const envelope = {
+    source: source.slug,
+    format: 'kyero',
+    lane: 'feed',
+    run: runId,
+    factAt: at,
+    receivedAt: at
+  } as const
+  await shop.send(shop.message({ messageId: `${runId}.99`, ...envelope }, late, 0))
+  await waitFor('the late record', async () => (await stateOf(late)) === 'active')
+  expect(await again()).toMatchObject({ unchangedSince: expect.any(String) as unknown, vanished: 1 })
+  expect(await stateOf(late)).toBe('withdrawn')
+})
+
+test('a list that was put back takes what it lacks, and goes on taking nothing', async () => {
+  const { offers, run, again } = await createDated(8, [3000])
+  await run(offers, 60)
+  expect(await run(offers.slice(1), 2000)).toMatchObject({ vanished: 1 })
+  expect(await stateOf(first(offers))).toBe('withdrawn')
+  expect(await again()).toMatchObject({ vanished: 0 })
+})
+
+test('an offer is back with an older record of it, in a file that was put back', async () => {
+  const { offers, run } = await createDated(8, [1])
+  await run(offers)
+  await run(offers.slice(1))
+  const older = { ...first(offers), updatedAt: wallClock(3000) }
+  await run([older, ...offers.slice(1)], 2000)
+  expect(await stateOf(older)).toBe('active')
+})
+
+test('what another source says later stays, how new a feed thinks it is', async () => {
+  const { offers, run } = await createDated(8, [30])
+  await run(offers, 5)
+  const { id } = first(offers)
+  // After the file was written, and before it was fetched.
+  const at = nowMicros() - 2 * MINUTE_MS * 1000
+  await shop.send(shop.message({ messageId: `w-${id}.0`, factAt: at, receivedAt: at }, flat(id), 0))
+  await shop.waitForOutcomes(`w-${id}.0`)
+  expect(await run(offers.slice(1), 4)).toMatchObject({ gone: 0 })
+  expect(await stateOf(first(offers))).toBe('active')
+})
+
+/** Steps of a history: a list, and perhaps a webhook behind it. */
+const STEPS = 8
+const WEBHOOK_SHARE = 0.7
+const EXPORT_LAG = 15 * MINUTE_MS * 1000
+
+test.each([1, 2, 3, 4, 5, 6])(
+  'a history of lists and webhooks ends as the model says, whatever their times are (seed %i)',
+  async (seed) => {
+    const chance = createChance(20_261_130 + seed)
+    const feed = await createDated(8)
+    const [steady, ...others] = feed.offers
+    if (steady === undefined) throw new Error('a feed has offers')
+    const tale = createTale(feed.offers)
+    let listed: DemoOffer[] = []
+    let writtenAgo: number | undefined
+
+    const read = async (running: Promise<FeedRunRow>): Promise<void> => {
+      const { state, receivedAt, unchangedSince } = await running
+      expect(state).toBe('done')
+      if (unchangedSince === undefined && receivedAt !== undefined) tale.list(listed, receivedAt, writtenAgo)
+    }
+    for (let step = 0; step < STEPS; step++) {
+      const known = new Map(listed.map((offer) => [offer.id, offer]))
+      listed = [steady, ...others.filter(() => chance.happens(0.6))].map((offer) =>
+        chance.happens(0.4)
+          ? { ...offer, price: offer.price + step, updatedAt: wallClock(chance.between(0, 40)) }
+          : (known.get(offer.id) ?? offer)
+      )
+      writtenAgo = chance.happens(0.7) ? chance.between(0, 60) : undefined
+      await read(feed.run(listed, writtenAgo))
+      if (!chance.happens(WEBHOOK_SHARE)) continue
+      const { id } = chance.oneOf(others)
+      const messageId = `w-${id}-${step}.0`
+      const factAt = nowMicros() - chance.between(0, 60) * MINUTE_MS * 1000
+      const record = chance.happens(0.5) ? flat(id) : { id, change: 'withdraw' }
+      const message = shop.message({ messageId, factAt, receivedAt: nowMicros() }, record, 0)
+      await shop.send(message)
+      await shop.waitForOutcomes(messageId)
+      tale.hook(id, stampOf(fromMessage(message)), 'change' in record)
+    }
+    // A webhook may have woken up what the newest list does not hold, by a fact that is older than it.
+    await read(feed.again())
+
+    const states = feed.offers.map(async (offer) => [offer.id, await stateOf(offer)] as const)
+    expect(Object.fromEntries(await Promise.all(states))).toEqual(tale.states())
+  }
+)
+
+/** What lists and webhooks come to by the model. It is told of every record of every list, whether it is sent or not. */
+const createTale = (offers: readonly DemoOffer[]) => {
+  const told = new Map<string, Told[]>(offers.map(({ id }) => [id, []]))
+  /** Since when the newest list is true, and what the feed said last of an offer. */
+  let listedSince: Micros = 0
+  const saidAt = new Map<string, Micros>()
+  const tell = (id: string, fact: Omit<Told, 'covers'>): void =>
+    void told.get(id)?.push({ covers: [], ...fact })
+
+  return {
+    list: (listed: readonly DemoOffer[], receivedAt: Micros, writtenAgo: number | undefined): void => {
+      const writtenAt = writtenAgo === undefined ? receivedAt : receivedAt - writtenAgo * MINUTE_MS * 1000
+      listedSince = Math.max(listedSince, writtenAt - EXPORT_LAG)
+      const stamp = (factAt: Micros, ordinal: number): Stamp =>
+        toStamp({ factAt, receivedAt, ordinal, formatVersion: 1, recordHash: '' })
+      const held = new Map(listed.map((offer) => [offer.id, offer]))
+      for (const { id } of offers) {
+        const said = saidAt.get(id)
+        const offer = held.get(id)
+        // No older than the lists before it, and than what the feed itself has said of the offer.
+        const listedAt = Math.max(listedSince, said ?? 0)
+        if (offer !== undefined) {
+          const editedAt = Date.parse(`${offer.updatedAt.replace(' ', 'T')}Z`) * 1000
+          const change = { kind: 'upsert' as const, units: {} }
+          tell(id, { change, stamp: stamp(editedAt, 0), listedStamp: stamp(listedAt, 0) })
+          saidAt.set(id, Math.max(said ?? 0, editedAt))
+        } else if (said !== undefined) {
+          tell(id, { change: { kind: 'vanish' }, stamp: stamp(listedAt, 1) })
+          saidAt.set(id, listedAt)
+        }
+      }
+    },
+    hook: (id: string, stamp: Stamp, isGone: boolean): void =>
+      tell(id, { change: isGone ? { kind: 'withdraw' } : { kind: 'upsert', units: {} }, stamp }),
+    /** An offer that nothing but a withdrawal was heard of is nobody's to see. */
+    states: (): Record<string, string | undefined> =>
+      Object.fromEntries(
+        [...told].map(([id, facts]) => {
+          const isKnown = facts.some(({ change: { kind } }) => kind === 'upsert')
+          if (facts.length === 0) return [id, undefined]
+          return [id, isKnown ? modelOf(facts).presence?.state : 'incomplete']
+        })
+      )
+  }
+}
