@@ -11,12 +11,13 @@ import { findRun } from '@sluice/prisma/tables/feed-runs'
 import { closeOvertaken } from '@sluice/prisma/tables/rejections'
 import type { SchedulerConfig } from './config.ts'
 import { createDispatcher } from './dispatcher.ts'
+import { withdrawExpired } from './expired.ts'
 import { purgeExpired } from './retention.ts'
 import { createRunFeed } from './run-feed.ts'
 import { createEgress } from './fetch/egress.ts'
 import { createNotify } from './notify.ts'
 import { createSpool, type Spool } from './spool.ts'
-import { tellTroubles, type TellDeps } from './tell.ts'
+import { tellTroubles } from './tell.ts'
 import { startTicker } from './ticker.ts'
 import { reportUnknownOffers } from './unknown-offers.ts'
 import { startUpkeep } from './upkeep.ts'
@@ -83,13 +84,17 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
   const { SCHEDULER_NOTIFY_URL: url, SCHEDULER_NOTIFY_SECRET: secret } = config
   const notify =
     url === undefined ? undefined : createNotify({ url, egress, ...(secret === undefined ? {} : { secret }) })
-  const tell = createTell({ db, reporter, notify, log })
+  const tell = oneAtATime('troubles not read', log, () => tellTroubles({ db, reporter, notify, log }))
+  const expire = oneAtATime('expired offers not withdrawn', log, (signal) =>
+    withdrawExpired({ db, publisher, exchange: topology.exchanges.records, log }, signal)
+  )
   const ticker = startTicker(
     config.SCHEDULER_TICK_SECONDS,
     async () => {
       await sweep()
       await dispatcher.tick()
-      tell()
+      tell.start()
+      expire.start()
     },
     log
   )
@@ -103,13 +108,13 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
     log,
     reporter
   })
-
   return {
     healthPort: health.port,
     tick: dispatcher.tick,
     stoppers: [
       { name: 'ticker', stop: () => ticker.stop() },
       { name: 'upkeep', stop: () => upkeep.stop() },
+      { name: 'expiries', stop: () => expire.stop() },
       { name: 'runs', stop: () => dispatcher.stop() },
       { name: 'publisher', stop: () => publisher.drain(DRAIN_TIMEOUT_MS) },
       { name: 'session', stop: () => session.close() },
@@ -120,17 +125,30 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
   }
 }
 
-/** One look at a time, and nobody waits for it: whom we tell may be slow. */
-const createTell = (deps: TellDeps): (() => void) => {
-  let isTelling = false
-  return () => {
-    if (isTelling) return
-    isTelling = true
-    void tellTroubles(deps)
-      .catch((thrown: unknown) => deps.log.debug({ err: toError(thrown) }, 'troubles not read'))
-      .finally(() => {
-        isTelling = false
-      })
+interface SideWork {
+  start: () => void
+  /** Resolves when what was under way has ended. */
+  stop: () => Promise<void>
+}
+
+/** One look at a time, and no tick waits for it: whom we tell may be slow, and what is over may be much. */
+const oneAtATime = (failure: string, log: Logger, work: (signal: AbortSignal) => Promise<void>): SideWork => {
+  const stopping = new AbortController()
+  let running: Promise<void> | undefined
+  return {
+    start: () => {
+      running ??= work(stopping.signal)
+        .catch((thrown: unknown) =>
+          log[thrown instanceof DependencyError ? 'debug' : 'warn']({ err: toError(thrown) }, failure)
+        )
+        .finally(() => {
+          running = undefined
+        })
+    },
+    stop: async () => {
+      stopping.abort()
+      await running
+    }
   }
 }
 

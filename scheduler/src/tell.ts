@@ -22,7 +22,7 @@ export interface Notice {
 /** Hands a notice on; rejects when it was not taken, and it is tried again. */
 export type Notify = (notice: Notice) => Promise<void>
 
-export interface TellDeps {
+interface TellDeps {
   db: Pick<Db, 'sql'>
   reporter: Pick<Reporter, 'incident'>
   /** Absent when nobody asked for it. */

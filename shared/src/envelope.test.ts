@@ -44,6 +44,7 @@ const envelopes: fc.Arbitrary<Envelope> = fc.record(
     ...required,
     recordCount: fc.integer({ min: 2, max: 1_000 }),
     listedAt: micros,
+    expiredAt: micros,
     run: fc.bigInt({ min: 1n, max: 10n ** 18n - 1n }).map(String),
     traceparent: fc.string({ maxLength: 64 })
   },

@@ -50,6 +50,7 @@ const HeadersSchema = Type.Object({
   'source-revision': Type.Integer({ minimum: 0 }),
   'record-count': Type.Optional(Type.Integer({ minimum: 1, maximum: 4_294_967_295 })),
   'listed-at': Type.Optional(instant),
+  'expired-at': Type.Optional(instant),
   run: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,17}$' })),
   attempt: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })),
   traceparent: Type.Optional(Type.String({ maxLength: 64 }))
@@ -72,6 +73,8 @@ export interface Envelope {
   factAtFrom: FactAtFrom
   /** Feeds: since when the file is true that lists the offer, unless `factAt` is that. */
   listedAt?: number
+  /** Of a `vanished` one: it is so because the time is over until which a record said that it holds. */
+  expiredAt?: number
   receivedAt: number
   ordinal: number
   /** Webhooks: of how many records its request was; absent means one. */
@@ -125,6 +128,7 @@ export const toHeaders = (envelope: Envelope): Record<string, string | number> =
   attempt: envelope.attempt,
   ...(envelope.recordCount === undefined ? {} : { 'record-count': envelope.recordCount }),
   ...(envelope.listedAt === undefined ? {} : { 'listed-at': toIso(envelope.listedAt) }),
+  ...(envelope.expiredAt === undefined ? {} : { 'expired-at': toIso(envelope.expiredAt) }),
   ...(envelope.run === undefined ? {} : { run: envelope.run }),
   ...(envelope.traceparent === undefined ? {} : { traceparent: envelope.traceparent })
 })
@@ -181,6 +185,7 @@ export const fromMessage = (message: IncomingMessage): Envelope => {
     body: message.body,
     ...(recordCount === undefined ? {} : { recordCount }),
     ...(headers['listed-at'] === undefined ? {} : { listedAt: instantOf(headers, 'listed-at') }),
+    ...(headers['expired-at'] === undefined ? {} : { expiredAt: instantOf(headers, 'expired-at') }),
     ...(run === undefined ? {} : { run }),
     ...(traceparent === undefined ? {} : { traceparent })
   }
@@ -219,7 +224,7 @@ export const recordHash = (...parts: readonly (Buffer | string)[]): string => {
 
 const instantOf = (
   headers: Static<typeof HeadersSchema>,
-  name: 'fact-at' | 'received-at' | 'listed-at'
+  name: 'fact-at' | 'received-at' | 'listed-at' | 'expired-at'
 ): number => {
   const micros = fromIso(headers[name] ?? '')
   if (micros === undefined) throw invalid(`header ${name} is not an ISO 8601 instant`)

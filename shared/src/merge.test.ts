@@ -191,7 +191,8 @@ const someUnits = fc.record(
   { listPrice: amount, floor: fc.constantFrom({ floor: 1 }, { floor: 2 }), 'text.en': text, 'text.bg': text },
   { requiredKeys: [] }
 )
-const wide = someUnits.map((units) => ({
+const wide = fc.tuple(someUnits, fc.constantFrom({}, { isOver: true })).map(([units, over]) => ({
+  ...over,
   change: { kind: 'upsert' as const, units: { ...villa, ...units } },
   covers: everything,
   source: 'feed'

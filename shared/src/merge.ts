@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { VANISHED, type Change, type Outcome } from './change.ts'
+import { EXPIRED, VANISHED, type Change, type Outcome } from './change.ts'
 import {
   familyOf,
   isTextUnit,
@@ -22,6 +22,8 @@ export interface Fact {
   stamp: Stamp
   /** Of an upsert from a file that is newer than what its record says of itself: when it was listed there. */
   listedStamp?: Stamp
+  /** Of an upsert: the time until which it was to hold was over when it came. */
+  isOver?: boolean
   /** Slug of the source. */
   source: string
   /** Families an upsert of this source's format decides as a whole. */
@@ -131,7 +133,7 @@ interface Settled {
   overruledBy: Stamp
 }
 
-const applyFact = (draft: Draft, { change, stamp, listedStamp, covers }: Fact): Settled => {
+const applyFact = (draft: Draft, { change, stamp, listedStamp, isOver = false, covers }: Fact): Settled => {
   const settled: Settled = { moved: 0, repeated: 0, overruledBy: NEVER }
   const decide = (unit: UnitName, value: unknown): void => {
     const known = draft.stamps.get(unit) ?? draft.stamps.get(familyOf(unit)) ?? NEVER
@@ -161,7 +163,7 @@ const applyFact = (draft: Draft, { change, stamp, listedStamp, covers }: Fact): 
     for (const [unit, value] of Object.entries(change.units)) decide(unit as UnitName, value)
     return settled
   }
-  decide('presence', { state: 'active' })
+  decide('presence', isOver ? { state: 'withdrawn', reason: EXPIRED } : { state: 'active' })
   if (listedStamp !== undefined) decideListing(draft, { stamp: listedStamp, isGone: false }, settled)
   const units: OfferContent = change.units
   for (const family of covers) {

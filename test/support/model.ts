@@ -13,17 +13,18 @@ export interface Told {
   change: Change | { kind: 'vanish' }
   stamp: Stamp
   listedStamp?: Stamp
+  isOver?: boolean
   covers: readonly UnitFamily[]
 }
 
 /** The offer after all of `facts`, in whatever order they are given. */
 export const modelOf = (facts: readonly Told[]): OfferContent => {
   const content = new Map<string, unknown>()
-  for (const { change, covers } of facts.toSorted((a, b) => (a.stamp < b.stamp ? -1 : 1))) {
+  for (const { change, isOver = false, covers } of facts.toSorted((a, b) => (a.stamp < b.stamp ? -1 : 1))) {
     if (change.kind === 'vanish') continue
     if (change.kind === 'upsert') {
       for (const unit of content.keys()) if (speaksOf(covers, unit)) content.delete(unit)
-      content.set('presence', { state: 'active' })
+      content.set('presence', isOver ? withdrawn('expired') : { state: 'active' })
     } else if (change.kind === 'patch') for (const unit of change.clear) content.delete(unit)
     if (change.kind === 'withdraw') content.set('presence', withdrawn(change.reason))
     else for (const [unit, value] of Object.entries(change.units)) content.set(unit, value)

@@ -48,6 +48,7 @@ export const KEPT: Readonly<Record<string, string>> = {
   offer_changes: 'the stream out is read from its first change on, without gaps (docs/stream.md)',
   offer_stream: 'one row',
   feed_records: 'one row an offer; what the next run is compared with',
+  expiries: 'each goes when its time has come (`expiries.ts`)',
   run_seen: 'goes with its run, when a newer one has read the whole list',
   outbox: 'not delivered yet',
   outbox_usage: 'one row a source',

@@ -39,6 +39,12 @@ describe('a change, whatever format it comes from', () => {
     expect(() => checkChange({ kind: 'upsert', units }, ['transaction'])).not.toThrow()
   })
 
+  it('that holds until nobody knows when is refused', () => {
+    const until = (text: string): Change => ({ kind: 'upsert', units: {}, until: text })
+    expect(() => checkChange(until('2026-12-20'), [])).toThrow(expect.objectContaining({ path: '/until' }))
+    expect(() => checkChange(until('2026-12-20T00:00:00Z'), [])).not.toThrow()
+  })
+
   it('that withdraws for the reason that is ours withdraws without one', () => {
     const mean = (reason: string): Change =>
       toSoundChange(sluice, { id: '1', change: 'withdraw', reason }, { timeZone: 'UTC' })

@@ -1,5 +1,6 @@
 import { VANISHED, type Change } from '../change.ts'
 import { RecordError } from '../errors.ts'
+import { fromIso } from '../time.ts'
 import { isTextUnit, REQUIRED_UNITS, UnitSchemas, type OfferContent, type UnitFamily } from '../offer.ts'
 import { asJson } from './as-json.ts'
 import { checkUnits } from './check-units.ts'
@@ -30,6 +31,8 @@ export const checkChange = (change: Change, covers: readonly UnitFamily[]): void
     const units: OfferContent = change.units
     const lacking = REQUIRED_UNITS.find((unit) => covers.includes(unit) && units[unit] === undefined)
     if (lacking !== undefined) throw lackingUnit(lacking)
+    if (change.until !== undefined && fromIso(change.until) === undefined)
+      throw wrongUnit('until', 'is no instant')
     return
   }
   for (const unit of change.clear) {
