@@ -1,14 +1,24 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDemoOffers, type DemoOffer } from '@sluice/examples/costa-demo'
 import type { Sql } from '@sluice/prisma/client'
-import { claimRun, findRun, settledOutcomes, type FeedRunRow } from '@sluice/prisma/tables/feed-runs'
+import {
+  claimRun,
+  findRun,
+  listRuns,
+  settledOutcomes,
+  type FeedRunRow
+} from '@sluice/prisma/tables/feed-runs'
 import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import { findOffer } from '@sluice/prisma/tables/offers'
 import { answerPending, closeEarlier } from '@sluice/prisma/tables/removals'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import { pauseSource, requestRun, resumeSource, type SourceRow } from '@sluice/prisma/tables/sources'
+import { findFormat, type Gone } from '@sluice/shared/formats'
 import { createLogger } from '@sluice/shared/log'
-import { createLedger } from '../scheduler/src/ledger.ts'
+import { loadSchedulerConfig } from '../scheduler/src/config.ts'
+import { createBooks, createLedger } from '../scheduler/src/ledger.ts'
+import { readSpooled } from '../scheduler/src/read-spooled.ts'
+import { countUnreadable } from '../scheduler/src/unreadable.ts'
 import { withdrawVanished } from '../scheduler/src/vanished.ts'
 import { sluice } from './support/cli.ts'
 import { createFeedShop, kyero, type FeedShop } from './support/feed-shop.ts'
@@ -206,6 +216,37 @@ describe('nothing is withdrawn', () => {
     expect(await feed.run(content())).not.toHaveProperty('removals')
     expect(await feed.withdrawn()).toEqual([])
   })
+
+  test.each(['verb-in-record', 'expiry-date', 'explicit-call'] as const)(
+    'by a whole file of a format in which absence means nothing: %s',
+    async (gone) => {
+      const format = findFormat('kyero')
+      if (format?.feed === undefined) throw new Error('the format kyero has no feed')
+      const path = await shop.write('one-less.xml', kyero(without(feed.offers, 4)))
+      const list = async (of: Gone): Promise<unknown> => {
+        const [run] = await listRuns(sql, { sourceSlug: feed.source.slug, limit: 1 })
+        if (run === undefined || format.feed === undefined) throw new Error('the feed has run')
+        const ledger = createBooks()
+        const read = await readSpooled({
+          db: shop.database.db,
+          config: loadSchedulerConfig({ ...shop.schedulerEnv }),
+          run: { id: run.id, full: false },
+          source: feed.source,
+          format: { ...format, feed: { ...format.feed, gone: of } },
+          receivedAt: Date.now() * 1000,
+          ledger,
+          unreadable: countUnreadable(ledger),
+          outlet: { send: nothing, flush: nothing, close: () => undefined },
+          fetched: { bodies: [{ path, bytes: 1, sha256: '' }], bytes: 1, sha256: '' },
+          signal: new AbortController().signal
+        })
+        expect(read.reading).toEqual({ snapshot: 'complete' })
+        return read.list
+      }
+      expect(await list('absent-from-snapshot')).toMatchObject({ records: 19 })
+      expect(await list(gone)).toBeUndefined()
+    }
+  )
 
   test('by a list without a record, however few would go', async () => {
     expect(await feed.run('<root></root>')).toMatchObject({ removals: 'pending', removalsCode: 'GONE_ALL' })

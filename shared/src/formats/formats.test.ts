@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { familyOf, isTextUnit, REQUIRED_UNITS, UnitSchemas, type UnitName } from '../offer.ts'
 import { EXTREMES, refusedUnit, unboundedPlaces } from './contract/extremes.ts'
 import { FORMATS_DIR, OTHER_DIRS, outcomeOf, readFixtures, type Fixture } from './contract/fixtures.ts'
+import { goneProblems } from './contract/gone.ts'
 import { goldenProblems, readGolden } from './contract/golden.ts'
 import { inspectLeaves, leavesOf, withValue } from './contract/leaves.ts'
 import { isSchemaCurrent } from './contract/published-schema.ts'
@@ -63,6 +64,10 @@ describe.each(formats.map((format) => [format.name, format] as const))('format %
     expect(report.ignoredButAbsent, 'ignored, but in no fixture').toEqual([])
     expect(report.withoutFixture, 'in the schema, but in no fixture').toEqual([])
     for (const { path, reason } of format.ignored) expect(reason, path).not.toBe('')
+  })
+
+  test('says "gone" in its records, if it declares that they do', () => {
+    expect(goneProblems(format, accepted)).toEqual([])
   })
 
   test('its records carry the declared id', () => {

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
 import type { Format } from '../format.ts'
 import { kyero } from '../kyero/format.ts'
+import { yandexYrl } from '../yandex-yrl/format.ts'
 import { refusedUnit, unboundedPlaces } from './extremes.ts'
 import { readFixtures, type Fixture } from './fixtures.ts'
 import { goldenProblems, readGolden, sealed } from './golden.ts'
+import { goneProblems } from './gone.ts'
 import { inspectLeaves } from './leaves.ts'
 import { isSchemaCurrent } from './published-schema.ts'
 
@@ -78,6 +80,24 @@ test('a raised formatVersion is sealed beside the old one', () => {
   expect(goldenProblems(kyero, fixtures, both)).toEqual([
     `formatVersion went back from ${raised.formatVersion}`
   ])
+})
+
+test.each([
+  ['expiry-date', 'a record that says until when it holds'],
+  ['verb-in-record', 'a record that withdraws']
+] as const)('a format that says "gone" by %s and never does is found out', (gone, sign) => {
+  const { feed } = kyero
+  if (feed === undefined) throw new Error('kyero is a feed')
+  expect(goneProblems({ ...kyero, feed: { ...feed, gone } }, fixtures)).toEqual([
+    `kyero declares "${gone}" and has no fixture of ${sign}`
+  ])
+})
+
+test('a format that says "gone" by a date, and does, passes', () => {
+  const { feed } = yandexYrl
+  if (feed === undefined) throw new Error('yandex-yrl is a feed')
+  const format: Format = { ...yandexYrl, feed: { ...feed, gone: 'expiry-date' } }
+  expect(goneProblems(format, readFixtures('yandex-yrl'))).toEqual([])
 })
 
 test('a new fixture needs no new formatVersion, only a seal', () => {
