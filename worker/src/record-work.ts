@@ -59,7 +59,8 @@ export const createRecordWork =
       ...figures,
       tally,
       criticalSeconds: settlements.flatMap(({ envelope, result }) =>
-        envelope !== undefined && 'outcome' in result
+        // What is over was received when its record was: nobody has waited since.
+        envelope !== undefined && envelope.expiredAt === undefined && 'outcome' in result
           ? [Math.max(0, committedAt - envelope.receivedAt) / 1e6]
           : []
       )
