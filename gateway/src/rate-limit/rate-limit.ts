@@ -2,7 +2,7 @@ import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '../errors.ts'
 import type { QuickRedis } from '../quick-redis.ts'
-import { createCount, type CountRequest } from './count.ts'
+import { createCount, type Count, type CountRequest } from './count.ts'
 
 /**
  * How many requests a minute a source may send, counted on Redis for all replicas together. To be asked once the sender
@@ -28,10 +28,11 @@ declare module 'fastify' {
 const storeOf = (countRequest: CountRequest) => {
   return class implements FastifyRateLimitStore {
     incr(key: string, callback: Parameters<FastifyRateLimitStore['incr']>[1]): void {
-      countRequest(key).then(
-        (counted) => (counted === undefined ? callback(NOT_COUNTED) : callback(null, counted)),
-        callback
-      )
+      const answer = (counted: Count | undefined): void => {
+        if (counted === undefined) callback(NOT_COUNTED)
+        else callback(null, counted)
+      }
+      countRequest(key).then(answer, callback)
     }
 
     child(): FastifyRateLimitStore {
