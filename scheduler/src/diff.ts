@@ -70,7 +70,7 @@ export const createDiff = (options: DiffOptions) => {
         receivedAt,
         ordinal: raw.ordinal,
         recordHash: hash,
-        body: parsed.body
+        body: parsed.toBody()
       })
       // A record that knows its own time does not know when it was listed; nor does a file that was put back.
       const listedAt = Math.max(fileFactAt, listedSince, lateGone.get(externalId) ?? 0)

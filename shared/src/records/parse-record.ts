@@ -16,8 +16,11 @@ type CutRecord = Pick<RawRecord, 'bytes' | 'element' | 'context'>
 export interface ParsedRecord {
   /** Its JSON, with `#element` and `#context` where the layout gives them: what `id` and `factAt` are read from. */
   value: unknown
-  /** The same as it travels: UTF-8 JSON that keeps every digit. Made when it is asked for. */
-  readonly body: Buffer
+  /**
+   * The same as it travels: UTF-8 JSON that keeps every digit, made when it is asked for. No getter: V8 gives every
+   * object literal that has one a hidden class of its own, and that keeps the record alive until all memory is searched.
+   */
+  toBody: () => Buffer
   /** It was not sound, and could be read all the same: `RECORD_SALVAGED`. */
   warning?: RecordError
 }
@@ -65,12 +68,12 @@ const parseXml = (raw: CutRecord, layout: XmlLayout): ParsedRecord => {
 /** A record that is JSON keeps its bytes. */
 const parseObject = ({ bytes, context }: CutRecord): ParsedRecord => {
   const value = objectIn(bytes)
-  if (context?.values === undefined) return { value, body: bytes }
+  if (context?.values === undefined) return { value, toBody: () => bytes }
   const isEmpty = Object.keys(value).length === 0
   const around = Buffer.from(`{"#context":${context.json}${isEmpty ? '' : ','}`)
   return {
     value: { '#context': context.values, ...value },
-    body: Buffer.concat([around, bytes.subarray(bytes.indexOf('{') + 1)])
+    toBody: () => Buffer.concat([around, bytes.subarray(bytes.indexOf('{') + 1)])
   }
 }
 
@@ -106,9 +109,7 @@ const toParsed = (raw: CutRecord, fields: object, warning?: RecordError): Parsed
   const value = within(raw, fields)
   return {
     value,
-    get body() {
-      return Buffer.from(JSON.stringify(value))
-    },
+    toBody: () => Buffer.from(JSON.stringify(value)),
     ...(warning === undefined ? {} : { warning })
   }
 }

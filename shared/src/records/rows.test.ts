@@ -63,8 +63,8 @@ const summaryOf = (events: readonly RecordEvent[], layout: RecordLayout): Read =
 
 const valueOf = (event: Extract<RecordEvent, { kind: 'record' }>, layout: RecordLayout): unknown => {
   try {
-    const { value, body } = parseRecord(event, layout)
-    expect(JSON.parse(body.toString())).toBeTypeOf('object')
+    const { value, toBody } = parseRecord(event, layout)
+    expect(JSON.parse(toBody().toString())).toBeTypeOf('object')
     return value
   } catch (thrown) {
     return (thrown as { code: string }).code
@@ -305,7 +305,7 @@ describe('a list in a JSON document', () => {
       { id: ']}"[{', n: '0.10000000000000000001', p: [[{}], []] }
     ])
     const [event] = await collect([Buffer.from(text)], at(), {})
-    expect(event?.kind === 'record' && parseRecord(event, at()).body.toString()).toBe(text.slice(1, -1))
+    expect(event?.kind === 'record' && parseRecord(event, at()).toBody().toString()).toBe(text.slice(1, -1))
   })
 
   test('what stands around the list', async () => {
