@@ -14,5 +14,6 @@ export {
   type RecordContext,
   type RecordEvent
 } from './record-events.ts'
-export { parseXmlDocument, type XmlDocument, type XmlObject, type XmlValue } from './parse-xml-record.ts'
+export { parseXmlDocument, type XmlDocument } from './parse-xml-record.ts'
+export type { XmlObject, XmlValue } from './xml-object.ts'
 export { declaredCharset } from './charset-names.ts'

@@ -2,33 +2,20 @@ import { SaxesParser } from 'saxes'
 import { RecordError } from '../errors.ts'
 import type { XmlLayout } from './layout.ts'
 import { demandUtf8 } from './utf8.ts'
-
-/**
- * JSON of XML. An element is an object, or a string when it holds only text; `@name` is an attribute, `#text` the text
- * beside children or attributes; an element that repeats, or stands on a list path, is an array; an empty one is `''`.
- * Values stay strings, decoded and trimmed, nothing else. Names are local: vendors choose prefixes as they like, and
- * a record cut out of its file has lost the declarations anyway.
- */
-export type XmlObject = { [name: string]: XmlValue }
-export type XmlValue = string | XmlObject | XmlValue[]
-
-/** A real offer is a dozen levels deep; thousands are an attack on whoever recurses over the result. */
-const MAX_DEPTH = 100
-const TEXT = '#text'
-
-/** The list paths of a selector as a tree, so that an element finds its place in one step. */
-interface ListTree {
-  isList: boolean
-  children: Map<string, ListTree>
-}
-
-interface Frame {
-  name: string
-  lists: ListTree | undefined
-  text: string
-  children: XmlObject | undefined
-  members: number
-}
+import {
+  addAttribute,
+  addElement,
+  asObject,
+  headOf,
+  MAX_DEPTH,
+  openElement,
+  reopenElement,
+  treeOf,
+  valueOf,
+  type ListTree,
+  type OpenElement,
+  type XmlObject
+} from './xml-object.ts'
 
 /**
  * The JSON of one record's bytes: always an object for the record itself.
@@ -84,9 +71,6 @@ export const parseXmlDocument = (
   return { root, value: asObject(value) }
 }
 
-const asObject = (value: string | XmlObject): XmlObject =>
-  typeof value === 'string' ? (value === '' ? {} : { [TEXT]: value }) : value
-
 /** The attribute `name` of a start tag given with its angle brackets; `undefined` when absent or unreadable. */
 export const attributeOf = (startTag: string, name: string): string | undefined => {
   const element = startTag.endsWith('/>') ? startTag : `${startTag.slice(0, -1)}/>`
@@ -106,6 +90,11 @@ interface Trace {
   open: Frame[]
   /** Takes back that the last element was closed. */
   reopen: (() => void) | undefined
+}
+
+interface Frame extends OpenElement {
+  /** Elements in it. */
+  members: number
 }
 
 interface Parsed {
@@ -139,20 +128,10 @@ const parse = (
     if (stack.length === MAX_DEPTH) {
       throw new RecordError('RECORD_TOO_DEEP', `The record is nested deeper than ${MAX_DEPTH} levels`)
     }
-    const name = localName(tag.name)
     const parent = stack.at(-1)
     count(parent === undefined ? 1 : ++parent.members)
-    const frame: Frame = {
-      name,
-      lists: parent === undefined ? lists : parent.lists?.children.get(name),
-      text: '',
-      children: undefined,
-      members: 0
-    }
-    for (const attribute in tag.attributes) {
-      if (attribute === 'xmlns' || attribute.startsWith('xmlns:')) continue
-      put((frame.children ??= {}), `@${localName(attribute)}`, tag.attributes[attribute] ?? '')
-    }
+    const frame: Frame = { ...openElement(tag.name, parent, lists), members: 0 }
+    for (const attribute in tag.attributes) addAttribute(frame, attribute, tag.attributes[attribute] ?? '')
     stack.push(frame)
   })
   const onText = (piece: string): void => {
@@ -167,84 +146,16 @@ const parse = (
     const value = valueOf(frame)
     const parent = stack.at(-1)
     if (parent === undefined) root = { root: frame.name, value }
-    else add((parent.children ??= {}), frame.name, value, frame.lists?.isList === true)
+    else addElement(parent, frame, value)
     if (trace !== undefined) {
       trace.reopen = () => {
-        forget(parent?.children, frame.name)
-        forget(frame.children, TEXT) // more of it may come
+        reopenElement(frame, parent)
         stack.push(frame)
       }
     }
   })
   parser.write(text).close()
   return root
-}
-
-/** Of elements still open only their attributes and complete children are known; their text is not. */
-const headOf = (open: readonly Frame[]): XmlObject | undefined => {
-  let inner: XmlObject | undefined
-  let innerName = ''
-  for (const { name, children } of open.toReversed()) {
-    const value = { ...children }
-    if (inner !== undefined && Object.keys(inner).length > 0) add(value, innerName, inner, false)
-    inner = value
-    innerName = name
-  }
-  return inner
-}
-
-const valueOf = ({ text, children }: Frame): string | XmlObject => {
-  const trimmed = text.trim()
-  if (children === undefined) return trimmed
-  if (trimmed !== '') put(children, TEXT, trimmed)
-  return children
-}
-
-/** Adds an element beside those of its name already there: the second makes an array. */
-const add = (target: XmlObject, name: string, value: XmlValue, isList: boolean): void => {
-  const present = Object.hasOwn(target, name) ? target[name] : undefined
-  if (Array.isArray(present)) present.push(value)
-  else if (present !== undefined) put(target, name, [present, value])
-  else put(target, name, isList ? [value] : value)
-}
-
-const forget = (target: XmlObject | undefined, name: string): void => {
-  const value = target?.[name]
-  if (Array.isArray(value)) value.pop()
-  else delete target?.[name]
-}
-
-/** Sets an own property whatever its name: `__proto__` from a vendor's file must not become a prototype. */
-const put = (target: XmlObject, name: string, value: XmlValue): void => {
-  if (name === '__proto__') {
-    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
-  } else {
-    target[name] = value
-  }
-}
-
-export const localName = (name: string): string => {
-  const colon = name.indexOf(':')
-  return colon === -1 ? name : name.slice(colon + 1)
-}
-
-const trees = new WeakMap<object, ListTree>()
-
-const treeOf = (lists: XmlLayout['lists']): ListTree => {
-  const known = trees.get(lists)
-  if (known !== undefined) return known
-  const tree: ListTree = { isList: false, children: new Map() }
-  for (const path of lists) {
-    let node = tree
-    for (const step of path) {
-      const next: ListTree = node.children.get(step) ?? { isList: false, children: new Map() }
-      node.children.set(step, next)
-      node = next
-    }
-    node.isList = true
-  }
-  trees.set(lists, tree)
-  return tree
 }
 
 const tooMany = (what: string): RecordError => new RecordError('RECORD_TOO_MANY_VALUES', what)

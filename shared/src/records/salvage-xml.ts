@@ -1,6 +1,6 @@
 import { XMLParser } from 'fast-xml-parser'
 import type { XmlLayout } from './layout.ts'
-import { localName, type XmlObject, type XmlValue } from './parse-xml-record.ts'
+import { asObject, localName, MAX_DEPTH, type XmlObject, type XmlValue } from './xml-object.ts'
 import { XmlTokenizer, type StartTag, type Tag } from './xml-tokenizer.ts'
 
 /** Elements of HTML that have no end tag: `<br>` in a text is no unclosed element. */
@@ -9,7 +9,6 @@ const VOID = ['br', 'hr', 'img', 'wbr', 'BR', 'HR', 'IMG']
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g
 /** A `<` that begins nothing. */
 const STRAY_LT = /<(?![\p{L}_:/!?])/gu
-const MAX_DEPTH = 100
 const END_TAG = /^<\/[^\s>]+\s*>$/
 /** A start tag whose attributes have quotes. */
 const TAG = /^<[^\s/>]+(?:\s+[^\s="'<>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*\/?>$/
@@ -26,8 +25,7 @@ export const salvageXml = (bytes: Buffer, { lists }: Pick<XmlLayout, 'lists'>): 
     const document: unknown = parserFor(lists).parse(text)
     const [record] = Object.values(document as Record<string, XmlValue>)
     const value = trimmed(record ?? '')
-    if (typeof value === 'string') return value === '' ? {} : { '#text': value }
-    return Array.isArray(value) ? undefined : value
+    return Array.isArray(value) ? undefined : asObject(value)
   } catch {
     return undefined
   }

@@ -1,4 +1,4 @@
-import { localName } from './parse-xml-record.ts'
+import { localName } from './xml-object.ts'
 
 /** Where in the document the scanner is: the open elements around the records. Names are compared without prefix. */
 export class XmlOutline {

@@ -1,5 +1,5 @@
 import type { Path, XmlLayout } from './layout.ts'
-import { localName } from './parse-xml-record.ts'
+import { localName } from './xml-object.ts'
 import type { XmlOutline } from './xml-outline.ts'
 
 const ANY = '*'

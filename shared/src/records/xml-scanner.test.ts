@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { SaxesParser } from 'saxes'
 import { expect, test } from 'vitest'
 import type { XmlLayout } from './layout.ts'
-import { parseXmlRecord, type XmlObject } from './parse-xml-record.ts'
+import { parseXmlRecord } from './parse-xml-record.ts'
 import type { RawRecord, ScannedEvent } from './record-events.ts'
+import type { XmlObject } from './xml-object.ts'
 import { XmlScanner } from './xml-scanner.ts'
 
 /** The scanner against saxes reading the whole document in one pass, on documents nobody thought of. */

@@ -1,7 +1,7 @@
 import type { Path, XmlLayout } from './layout.ts'
 import type { FileDamage } from './file-damage.ts'
 import { Findings } from './findings.ts'
-import { attributeOf, localName, parseXmlRecord } from './parse-xml-record.ts'
+import { attributeOf, parseXmlRecord } from './parse-xml-record.ts'
 import {
   MAX_RECORD_BYTES,
   type DocumentFaultCode,
@@ -13,6 +13,7 @@ import {
 } from './record-events.ts'
 import { isSpace } from './xml-bytes.ts'
 import { XmlCaptures, type XmlCapture } from './xml-captures.ts'
+import { localName } from './xml-object.ts'
 import { XmlOutline } from './xml-outline.ts'
 import { MAX_OUTSIDE_CHECKS, outsideFault, type OutsideMarkup } from './xml-outside.ts'
 import { XmlPlaces } from './xml-places.ts'

@@ -1,0 +1,130 @@
+import type { XmlLayout } from './layout.ts'
+
+/**
+ * JSON of XML. An element is an object, or a string when it holds only text; `@name` is an attribute, `#text` the text
+ * beside children or attributes; an element that repeats, or stands on a list path, is an array; an empty one is `''`.
+ * Values stay strings, decoded and trimmed, nothing else. Names are local: vendors choose prefixes as they like, and
+ * a record cut out of its file has lost the declarations anyway.
+ */
+export type XmlObject = { [name: string]: XmlValue }
+export type XmlValue = string | XmlObject | XmlValue[]
+
+/** A real offer is a dozen levels deep; thousands are an attack on whoever recurses over the result. */
+export const MAX_DEPTH = 100
+const TEXT = '#text'
+
+/** An element whose end has not been read. */
+export interface OpenElement {
+  name: string
+  lists: ListTree | undefined
+  /** What was read of its own, children left out. */
+  text: string
+  /** And its attributes. */
+  children: XmlObject | undefined
+}
+
+/** `lists` are those of the record; an element without a parent is the record. */
+export const openElement = (
+  name: string,
+  parent: OpenElement | undefined,
+  lists: ListTree | undefined
+): OpenElement => {
+  const local = localName(name)
+  return {
+    name: local,
+    lists: parent === undefined ? lists : parent.lists?.children.get(local),
+    text: '',
+    children: undefined
+  }
+}
+
+export const addAttribute = (element: OpenElement, name: string, value: string): void => {
+  if (name === 'xmlns' || name.startsWith('xmlns:')) return
+  put((element.children ??= {}), `@${localName(name)}`, value)
+}
+
+/** Adds an element that was closed, beside those of its name already there: the second makes an array. */
+export const addElement = (parent: OpenElement, { name, lists }: OpenElement, value: XmlValue): void =>
+  add((parent.children ??= {}), name, value, lists?.isList === true)
+
+/** Takes back that an element was closed: more of it may come. */
+export const reopenElement = (element: OpenElement, parent: OpenElement | undefined): void => {
+  forget(parent?.children, element.name)
+  forget(element.children, TEXT)
+}
+
+export const valueOf = ({ text, children }: OpenElement): string | XmlObject => {
+  const trimmed = text.trim()
+  if (children === undefined) return trimmed
+  if (trimmed !== '') put(children, TEXT, trimmed)
+  return children
+}
+
+/** Of elements still open, the outermost first, only their attributes and complete children are known; their text is not. */
+export const headOf = (open: readonly OpenElement[]): XmlObject | undefined => {
+  let inner: XmlObject | undefined
+  let innerName = ''
+  for (const { name, children } of open.toReversed()) {
+    const value = { ...children }
+    if (inner !== undefined && Object.keys(inner).length > 0) add(value, innerName, inner, false)
+    inner = value
+    innerName = name
+  }
+  return inner
+}
+
+/** A record is always an object. */
+export const asObject = (value: string | XmlObject): XmlObject =>
+  typeof value === 'string' ? (value === '' ? {} : { [TEXT]: value }) : value
+
+export const localName = (name: string): string => {
+  const colon = name.indexOf(':')
+  return colon === -1 ? name : name.slice(colon + 1)
+}
+
+const add = (target: XmlObject, name: string, value: XmlValue, isList: boolean): void => {
+  const present = Object.hasOwn(target, name) ? target[name] : undefined
+  if (Array.isArray(present)) present.push(value)
+  else if (present !== undefined) put(target, name, [present, value])
+  else put(target, name, isList ? [value] : value)
+}
+
+const forget = (target: XmlObject | undefined, name: string): void => {
+  const value = target?.[name]
+  if (Array.isArray(value)) value.pop()
+  else delete target?.[name]
+}
+
+/** Sets an own property whatever its name: `__proto__` from a vendor's file must not become a prototype. */
+const put = (target: XmlObject, name: string, value: XmlValue): void => {
+  if (name === '__proto__') {
+    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
+  } else {
+    target[name] = value
+  }
+}
+
+/** The list paths of a selector as a tree, so that an element finds its place in one step. */
+export interface ListTree {
+  isList: boolean
+  children: Map<string, ListTree>
+}
+
+const trees = new WeakMap<object, ListTree>()
+
+export const treeOf = (lists: XmlLayout['lists']): ListTree => {
+  const known = trees.get(lists)
+  if (known !== undefined) return known
+  const tree: ListTree = { isList: false, children: new Map() }
+  for (const path of lists) {
+    let node = tree
+    for (const step of path) {
+      const next: ListTree = node.children.get(step) ?? { isList: false, children: new Map() }
+      node.children.set(step, next)
+      node = next
+    }
+    node.isList = true
+  }
+  trees.set(lists, tree)
+  return tree
+}
