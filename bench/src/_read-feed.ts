@@ -45,7 +45,7 @@ const rawRecords = async function* (file: string): AsyncGenerator<RawRecord> {
   }
 }
 
-/** Ours, when nothing of a file is known: the scanner, then saxes a record. */
+/** Ours, when nothing of a file is known: the scanner, then each record taken apart. */
 const cold: Reader = async (file, onRecord) => {
   for await (const raw of rawRecords(file)) onRecord(parseRecord(raw, selector).value)
 }

@@ -1,6 +1,7 @@
 import { SaxesParser } from 'saxes'
 import { RecordError } from '../errors.ts'
 import type { XmlLayout } from './layout.ts'
+import { readPlainXml } from './plain-xml.ts'
 import { demandUtf8 } from './utf8.ts'
 import {
   addAttribute,
@@ -23,7 +24,9 @@ import {
  */
 export const parseXmlRecord = (bytes: Buffer, selector: Pick<XmlLayout, 'lists'>): XmlObject => {
   demandUtf8(bytes)
-  return asObject(parse(bytes.toString('utf8'), treeOf(selector.lists)).value)
+  const text = bytes.toString('utf8')
+  const lists = treeOf(selector.lists)
+  return asObject(readPlainXml(text, lists) ?? parse(text, lists).value)
 }
 
 /**

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { valueAt } from '../formats/format.ts'
 import type { Path, RecordLayout } from './layout.ts'
 import { parseRecord } from './parse-record.ts'
+import { readPlainXml } from './plain-xml.ts'
 import { readRecords } from './read-records.ts'
 import type { RawRecord, RecordEvent } from './record-events.ts'
 
@@ -122,6 +123,22 @@ describe.skipIf(!isThere)('samples (skipped where they are not)', () => {
       expect(warning).toMatchObject({ code: 'RECORD_SALVAGED' })
       expect(textAt(value, id)).toBe('Residential-Current-ABCD1234')
     }
+  })
+
+  test('almost every record of XML is plain', async () => {
+    let records = 0
+    let plain = 0
+    for (const { file, format } of expected) {
+      const layout = FORMATS[format]?.layout
+      if (layout?.kind !== 'xml') continue
+      for (const event of await read(file, layout)) {
+        if (event.kind !== 'record') continue
+        records += 1
+        if (readPlainXml(event.bytes.toString(), undefined) !== undefined) plain += 1
+      }
+    }
+    expect(records).toBeGreaterThan(90)
+    expect(plain / records).toBeGreaterThan(0.95)
   })
 
   test('a legacy workbook', async () => {

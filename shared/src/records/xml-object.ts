@@ -29,18 +29,18 @@ export const openElement = (
   parent: OpenElement | undefined,
   lists: ListTree | undefined
 ): OpenElement => {
-  const local = localName(name)
+  const { element } = nameOf(name)
   return {
-    name: local,
-    lists: parent === undefined ? lists : parent.lists?.children.get(local),
+    name: element,
+    lists: parent === undefined ? lists : parent.lists?.children.get(element),
     text: '',
     children: undefined
   }
 }
 
 export const addAttribute = (element: OpenElement, name: string, value: string): void => {
-  if (name === 'xmlns' || name.startsWith('xmlns:')) return
-  put((element.children ??= {}), `@${localName(name)}`, value)
+  const { attribute } = nameOf(name)
+  if (attribute !== undefined) put((element.children ??= {}), attribute, value)
 }
 
 /** Adds an element that was closed, beside those of its name already there: the second makes an array. */
@@ -80,6 +80,31 @@ export const asObject = (value: string | XmlObject): XmlObject =>
 export const localName = (name: string): string => {
   const colon = name.indexOf(':')
   return colon === -1 ? name : name.slice(colon + 1)
+}
+
+/** What a name of the XML is in the JSON. */
+interface Name {
+  element: string
+  /** `undefined`: it declares a prefix. */
+  attribute: string | undefined
+}
+
+/** Names are few and come again and again, and by a text that it has met before V8 finds a property faster. */
+const known = new Map<string, Name>()
+const MAX_KNOWN = 1_000
+const MAX_KNOWN_LENGTH = 60
+
+const nameOf = (name: string): Name => known.get(name) ?? learn(name)
+
+const learn = (name: string): Name => {
+  const copy = Buffer.from(name).toString() // a part of a text would keep all of it in memory
+  const local = localName(copy)
+  const isDeclaration = name === 'xmlns' || name.startsWith('xmlns:')
+  const learnt = { element: local, attribute: isDeclaration ? undefined : `@${local}` }
+  if (name.length > MAX_KNOWN_LENGTH) return learnt
+  if (known.size === MAX_KNOWN) known.clear()
+  known.set(copy, learnt)
+  return learnt
 }
 
 const add = (target: XmlObject, name: string, value: XmlValue, isList: boolean): void => {
