@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { bold, dim } from './progress.ts'
 import { ROOT } from './root.ts'
@@ -18,9 +19,15 @@ export interface Menu {
   onEnd?: (name: string, exitCode: number) => Promise<void>
 }
 
+const INTERRUPTIONS: readonly Interruption[] = ['SIGINT', 'SIGTERM']
 const NOT_PROGRAMS = /\.test\.ts$|^_/
 
-/** Runs what the arguments ask for and returns the exit code; without a name, or with `--help`, says what there is. */
+type Interruption = 'SIGINT' | 'SIGTERM'
+
+/**
+ * Runs what the arguments ask for and returns the exit code; without a name, or with `--help`, says what there is.
+ * SIGINT and SIGTERM are passed on to the program that runs; none is begun after it.
+ */
 export const runFromMenu = async (menu: Menu, args: readonly string[]): Promise<number> => {
   const names = await programsOf(menu)
   const list = names.length === 0 ? '  (none yet)' : names.map((name) => `  ${name}`).join('\n')
@@ -57,15 +64,29 @@ const runAll = async (menu: Menu, all: readonly string[], given: readonly string
   }
   const startedAt = Date.now()
   const failed: string[] = []
+  const heard = hear()
   for (const [index, name] of names.entries()) {
     console.log(bold(`\n[${index + 1}/${names.length}] ${name}`), dim(`after ${minutes(startedAt)}`))
     const code = await runOne(menu, name, args)
     if (code !== 0) failed.push(name)
     await menu.onEnd?.(name, code)
+    const signal = heard()
+    if (signal === undefined) continue
+    console.log(
+      `\nended by ${signal} in ${name}, ${index + 1} of ${names.length}, after ${minutes(startedAt)}`
+    )
+    return codeOf(signal)
   }
   const verdict = failed.length === 0 ? `all ${names.length} held` : `failed: ${failed.join(', ')}`
   console.log(`\n${verdict}, in ${minutes(startedAt)}`)
   return failed.length === 0 ? 0 : 1
+}
+
+/** From now on the signal that told us to end, if one did. */
+const hear = (): (() => Interruption | undefined) => {
+  let heard: Interruption | undefined
+  for (const signal of INTERRUPTIONS) process.on(signal, () => (heard ??= signal))
+  return () => heard
 }
 
 /** `--only a,b`, and what is for the programs themselves. */
@@ -86,10 +107,13 @@ const runOne = async (menu: Menu, name: string, args: readonly string[]): Promis
     cwd: ROOT,
     stdio: 'inherit'
   })
+  // From a terminal the child has SIGINT already. It decides when to end, and minds none twice.
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
-  process.on('SIGTERM', pass)
-  process.on('SIGINT', () => undefined) // from a terminal the child has it already; it decides when to end
-  const [code] = (await once(child, 'exit')) as [number | null]
-  process.off('SIGTERM', pass)
-  return code ?? 1
+  for (const signal of INTERRUPTIONS) process.on(signal, pass)
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+  for (const passed of INTERRUPTIONS) process.off(passed, pass)
+  return code ?? (signal === null ? 1 : codeOf(signal))
 }
+
+/** As a shell says that a signal has ended a program. */
+const codeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal]

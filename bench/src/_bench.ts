@@ -2,6 +2,7 @@ import { stat, writeFile } from 'node:fs/promises'
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { closeWhenInterrupted, createClosing, uninterrupted } from '../../test/support/closing.ts'
 import { ratioOf, sayGoals, toTable, type Report } from './_report.ts'
 
 /** A bench measures ours and its baselines, alternately in one run. Its figures gate nothing: machines differ. */
@@ -37,6 +38,9 @@ const HELP = `  --json <file>    write { scenario, machine, rows: [{ name, unit,
   --help           this text
 `
 
+/** A worker that is told to end may finish what it has in hand. */
+const CLOSE_MS = 60_000
+
 /** Runs a bench as a program. The exit code is 0 when it could measure, whether or not its goals were met. */
 export const runBench = async <Size extends string>(bench: Bench<Size>): Promise<void> => {
   const { sizes, json, help } = argumentsOf(bench)
@@ -45,28 +49,18 @@ export const runBench = async <Size extends string>(bench: Bench<Size>): Promise
     return
   }
   const report: Report = { scenario: bench.name, machine: { ...machine(), ...sizes }, rows: [], goals: [] }
-  const closers: (() => unknown)[] = []
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0)) {
-      try {
-        await closer()
-      } catch (error) {
-        console.error(`cleaning up: ${String(error)}`)
-      }
-    }
-  }
-  const onSignal = (): void => void close().finally(() => process.exit(130))
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
-
+  const closing = createClosing()
+  const interruption = closeWhenInterrupted(closing)
   const startedAt = performance.now()
   const note = (progress: string): void => {
     console.log(`  ${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${progress}`)
   }
   console.log(`${bench.name}: ${bench.about}`)
   try {
-    await bench.run({ sizes, note, ...recorderOf(report), cleanup: (closer) => void closers.unshift(closer) })
+    await bench.run({ sizes, note, ...recorderOf(report), cleanup: closing.add })
   } finally {
-    await close()
+    for (const problem of await closing.close(CLOSE_MS)) console.error(`cleaning up: ${problem}`)
+    await uninterrupted(interruption)
   }
   console.log(`\n${toTable(report.rows)}\n\n${sayGoals(report.goals)}`)
   if (json !== undefined) await writeReport(json, report)

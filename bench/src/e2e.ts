@@ -1,9 +1,7 @@
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startPrivatePostgres } from '../../test/support/postgres.ts'
-import { startPrivateRabbit } from '../../test/support/rabbit.ts'
-import { startPrivateRedis } from '../../test/support/redis.ts'
+import { startPrivateServices } from '../../test/support/private-services.ts'
 import { runBench, type Running } from './_bench.ts'
 import { kyeroProperty, repricedProperty, writeKyeroFile } from './_kyero-feed.ts'
 import { createObvious } from './_obvious-pipeline.ts'
@@ -78,12 +76,7 @@ const measure = async ({
     { phase: CHANGED, feed: later }
   ]
 
-  const [postgres, rabbit, redis] = await Promise.all([
-    startPrivatePostgres(),
-    startPrivateRabbit(),
-    startPrivateRedis()
-  ])
-  cleanup(() => Promise.all([postgres.remove(), rabbit.remove(), redis.stop()]))
+  const { postgres, rabbit, redis } = await startPrivateServices(cleanup)
   const file = join(folder, 'feed.xml')
   const create = async (
     name: string,

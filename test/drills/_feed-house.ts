@@ -17,10 +17,8 @@ import { createLogger } from '@sluice/shared/log'
 import { hashOf, parseRecord, readRecords } from '@sluice/shared/records'
 import { createTopology } from '@sluice/shared/topology'
 import { createHouse, type House } from '../support/house.ts'
-import { startPrivatePostgres, type PrivatePostgres } from '../support/postgres.ts'
+import { startPrivateServices, type PrivateServices } from '../support/private-services.ts'
 import { waitFor } from '../support/process.ts'
-import { startPrivateRabbit, type PrivateRabbit } from '../support/rabbit.ts'
-import { startPrivateRedis, type PrivateRedis } from '../support/redis.ts'
 import type { Running } from './_drill.ts'
 
 export const VENDOR = 'costa'
@@ -28,14 +26,11 @@ export const FEED = 'costa-feed'
 export const TIME_ZONE = 'Europe/Madrid'
 
 /** A whole house on private services, with one Kyero feed. */
-export interface FeedHouse {
+export interface FeedHouse extends PrivateServices {
   house: House
   db: Db
   source: SourceRow
   feedFile: string
-  rabbit: PrivateRabbit
-  postgres: PrivatePostgres
-  redis: PrivateRedis
   /** Writes `count` offers in `places` towns into the feed; `change` may alter each. */
   writeFeed: (
     count: number,
@@ -53,15 +48,11 @@ export const createFeedHouse = async (
   drill: Pick<Running, 'cleanup'>,
   env: Record<string, string> = {}
 ): Promise<FeedHouse> => {
-  const [rabbit, postgres, redis, folder] = await Promise.all([
-    startPrivateRabbit(),
-    startPrivatePostgres({ shared_preload_libraries: 'pg_stat_statements', fsync: 'off' }),
-    startPrivateRedis(),
-    mkdtemp(join(tmpdir(), 'sluice-feed-'))
-  ])
-  drill.cleanup(() =>
-    Promise.all([rabbit.remove(), postgres.remove(), redis.stop(), rm(folder, { recursive: true })])
-  )
+  const { rabbit, postgres, redis } = await startPrivateServices(drill.cleanup, {
+    postgres: { shared_preload_libraries: 'pg_stat_statements', fsync: 'off' }
+  })
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-feed-'))
+  drill.cleanup(() => rm(folder, { recursive: true }))
   const databaseUrl = postgres.url.replace(/\/postgres$/, '/house')
   await migrate({ url: databaseUrl })
   const topology = createTopology()

@@ -10,10 +10,9 @@ import { createSealing, secretContext } from '@sluice/shared/sealing'
 import { createTopology, type Topology } from '@sluice/shared/topology'
 import { addSource } from '../support/gateway.ts'
 import { createHouse, type GatewayOptions, type GatewayProcess, type House } from '../support/house.ts'
-import { startPrivatePostgres } from '../support/postgres.ts'
+import { startPrivateServices } from '../support/private-services.ts'
 import { waitFor } from '../support/process.ts'
-import { startPrivateRabbit, type PrivateRabbit } from '../support/rabbit.ts'
-import { startPrivateRedis } from '../support/redis.ts'
+import type { PrivateRabbit } from '../support/rabbit.ts'
 import type { Running } from './_drill.ts'
 
 /** A whole house on private services, whose webhooks are sent to. */
@@ -43,12 +42,7 @@ export interface SignedSource {
 export type Sign = (id: string, body: string) => Record<string, string>
 
 export const createGatewayHouse = async (drill: Pick<Running, 'cleanup'>): Promise<GatewayHouse> => {
-  const [rabbit, postgres, redis] = await Promise.all([
-    startPrivateRabbit(),
-    startPrivatePostgres(),
-    startPrivateRedis()
-  ])
-  drill.cleanup(() => Promise.all([rabbit.remove(), postgres.remove(), redis.stop()]))
+  const { rabbit, postgres, redis } = await startPrivateServices(drill.cleanup)
   const databaseUrl = postgres.url.replace(/\/postgres$/, '/house')
   await migrate({ url: databaseUrl })
   const topology = createTopology()

@@ -1,19 +1,15 @@
 import { createDb } from '@sluice/prisma/client'
 import { migrate } from '@sluice/prisma/migrate'
-import { startPrivatePostgres, type PrivatePostgres } from '../support/postgres.ts'
-import { startPrivateRabbit, type PrivateRabbit, type PrivateRabbitOptions } from '../support/rabbit.ts'
-import { startPrivateRedis, type PrivateRedis } from '../support/redis.ts'
+import { startPrivateServices, type PrivateServices } from '../support/private-services.ts'
 import { run, type Running as Process } from '../support/process.ts'
+import type { PrivateRabbitOptions } from '../support/rabbit.ts'
 import { createSilenceable, type Silenceable } from '../support/silenceable.ts'
 import { createWorkshop, type Workshop } from '../support/workshop.ts'
 import type { Running } from './_drill.ts'
 
 /** A worker's surroundings on private services: everything in it may be stopped, killed and frozen. */
-export interface WorkerHouse {
+export interface WorkerHouse extends PrivateServices {
   shop: Workshop
-  rabbit: PrivateRabbit
-  postgres: PrivatePostgres
-  redis: PrivateRedis
   /** The way everybody takes to RabbitMQ; absent unless it was asked for. */
   way: Silenceable | undefined
   /** RabbitMQ's HTTP API; empty without `management`. */
@@ -31,12 +27,7 @@ export const createWorkerHouse = async (
   drill: Pick<Running, 'cleanup'>,
   { hasWay = false, ...rabbitOptions }: WorkerHouseOptions = {}
 ): Promise<WorkerHouse> => {
-  const [rabbit, postgres, redis] = await Promise.all([
-    startPrivateRabbit(rabbitOptions),
-    startPrivatePostgres(),
-    startPrivateRedis()
-  ])
-  drill.cleanup(() => Promise.all([rabbit.remove(), postgres.remove(), redis.stop()]))
+  const { rabbit, postgres, redis } = await startPrivateServices(drill.cleanup, { rabbit: rabbitOptions })
   const way = hasWay ? await createSilenceable(rabbit.url) : undefined
   drill.cleanup(() => way?.close())
   const url = postgres.url.replace(/\/postgres$/, '/house')
