@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { toReportArgs, toTable, withEnd, type DrillReport } from './drill-table.ts'
+import { toFailures, toReportArgs, toTable, withEnd, type DrillReport } from './drill-table.ts'
 
 describe('what is asked of drills', () => {
   it('is passed on as it is for one drill', () => {
@@ -62,6 +62,16 @@ describe('the table', () => {
     expect(toTable(reports).split('\n')).toEqual([
       '  drill                held    took  fault',
       '✗ worker-stop-kill      1/2    62 s  SIGKILL'
+    ])
+  })
+
+  it('is followed by what did not hold, in a line each', () => {
+    const broken = { what: 'the drill runs to its end', ok: false, figure: 'Error: waited\n    at waitFor' }
+    const reports = [report('worker-order', true), { ...report('replay', false), held: [...held, broken] }]
+    expect(toFailures([...reports, { ...report('a', true), held: [] }]).split('\n')).toEqual([
+      '✗ worker-order: b: 2',
+      '✗ replay: b: 2',
+      '✗ replay: the drill runs to its end: Error: waited'
     ])
   })
 })

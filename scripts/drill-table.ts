@@ -41,6 +41,14 @@ export const withEnd = (
   return [...reports.filter(({ name }) => name !== program), { name: program, injected: [], held, ok: false }]
 }
 
+/** What did not hold, for whoever does not want to look for it in all that was said. Pure. */
+export const toFailures = (reports: readonly DrillReport[]): string =>
+  reports
+    .flatMap(({ name, held }) =>
+      held.filter(({ ok }) => !ok).map(({ what, figure }) => `✗ ${name}: ${what}: ${figure.split('\n')[0]}`)
+    )
+    .join('\n')
+
 /** One line a drill: whether it held, how much was checked, how long it took, what was done to the house. */
 export const toTable = (reports: readonly DrillReport[]): string => {
   const width = Math.max(5, ...reports.map(({ name }) => name.length))

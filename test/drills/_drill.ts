@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
 import { closeWhenInterrupted, createClosing, uninterrupted, type Closing } from '../support/closing.ts'
+import { argumentsOf } from './_drill-arguments.ts'
 
 /** A drill injects a fault into a house of its own and checks what must hold. It proves that its fault bit. */
 export interface Drill {
@@ -44,15 +44,6 @@ interface Course {
   interruption: AbortSignal
 }
 
-const HELP = `  --limit <n>     minutes after which a drill that is not over is given up, 30 unless told
-  --json <file>   write [{ name, injected, held: [{ what, ok, figure }], ok }] (one entry a drill, replaced by name)
-  --help          this text
-`
-const EXIT_CODES =
-  'Exit code: 0 when everything held, 1 when something did not, 130 and 143 when it was interrupted.'
-
-/** Of any drill: longer than the longest takes on a slow machine, so that one that hangs does not hang for ever. */
-const LIMIT = { limit: 30 }
 /** A worker that is told to end may finish what it has in hand. */
 const CLOSE_MS = 60_000
 
@@ -64,72 +55,26 @@ export const runDrill = (drill: Drill): Promise<void> => runDrills(drill, [drill
  * one of them did: one that holds all the same would not notice.
  */
 export const runDrills = async (
-  { name, about }: Pick<Drill, 'name' | 'about'>,
-  drills: readonly Drill[]
+  group: Pick<Drill, 'name' | 'about'>,
+  all: readonly Drill[]
 ): Promise<void> => {
-  const sabotages = drills.flatMap(({ sabotage }) => sabotage ?? [])
-  const settings = Object.assign({}, LIMIT, ...drills.map((drill) => drill.settings ?? {})) as Record<
-    string,
-    number
-  >
-  const { values, positionals: parts }: { values: object; positionals: readonly string[] } = parseArgs({
-    allowPositionals: drills.length > 1,
-    options: {
-      json: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
-      ...(sabotages.length === 0 ? {} : { sabotage: { type: 'boolean' } }),
-      ...Object.fromEntries(Object.keys(settings).map((option) => [option, { type: 'string' }] as const))
-    }
-  })
-  const given = values as Record<string, string | boolean | undefined>
-  if (given.help === true) {
-    const sabotage = [...new Set(sabotages)].join(', ')
-    console.log(helpOf({ name, about, settings, ...(sabotage === '' ? {} : { sabotage }) }, drills))
+  const asked = argumentsOf(group, all)
+  if (asked.help !== undefined) {
+    console.log(asked.help)
     return
   }
-  const chosen = Object.fromEntries(
-    Object.entries(settings).map(([option, usual]) => [option, Number(given[option] ?? usual)])
-  )
-  const wrong = Object.keys(chosen).find((option) => !((chosen[option] ?? 0) > 0))
-  if (wrong !== undefined) throw new Error(`--${wrong} must be a number above 0`)
-  const shortName = (drill: Drill): string => drill.name.slice(name.length + 1)
-  const unknown = parts.find((wanted) => drills.every((drill) => shortName(drill) !== wanted))
-  if (unknown !== undefined)
-    throw new Error(`${name} has no "${unknown}": ${drills.map(shortName).join(', ')}`)
-
-  const isSabotaged = given.sabotage === true
+  const { drills, settings, isSabotaged, json } = asked
   const closing = createClosing()
   const interruption = closeWhenInterrupted(closing)
   const reports: Report[] = []
   for (const drill of drills) {
-    if (parts.length > 0 && !parts.includes(shortName(drill))) continue
-    const { report, isOverdue } = await reportOf(drill, {
-      settings: chosen,
-      isSabotaged,
-      closing,
-      interruption
-    })
-    if (typeof given.json === 'string') await writeReport(given.json, report)
+    const { report, isOverdue } = await reportOf(drill, { settings, isSabotaged, closing, interruption })
+    if (json !== undefined) await writeReport(json, report)
     reports.push(report)
     if (isOverdue) break // it goes on somewhere, and would disturb the next
   }
   const isGood = isSabotaged ? reports.some(({ ok }) => ok) : reports.every(({ ok }) => ok)
   process.exit(isGood ? 0 : 1) // a drill that failed half-way may have left handles open
-}
-
-const helpOf = (
-  { name, about, sabotage, settings = {} }: Omit<Drill, 'run'>,
-  drills: readonly Drill[]
-): string => {
-  const lines = Object.entries(settings)
-    .filter(([setting]) => !(setting in LIMIT))
-    .map(([setting, usual]) => `${`  --${setting} <n>`.padEnd(18)}${usual} unless told`)
-  if (sabotage !== undefined) lines.push(`  --sabotage      ${sabotage}: the drill must fail`)
-  const parts =
-    drills.length === 1
-      ? ''
-      : `${drills.map((drill) => `  ${drill.name.slice(name.length + 1).padEnd(14)}${drill.about}`).join('\n')}\n\n`
-  return `pnpm drill ${name}${parts === '' ? '' : ' [<part> …]'}\n\n${about}\n\n${parts}${[...lines, HELP].join('\n')}\n${EXIT_CODES}\n`
 }
 
 const reportOf = async (

@@ -121,6 +121,7 @@ const run = async (fault: WorkerFault, drill: Running): Promise<void> => {
   await load.end()
 
   const confirmed: readonly OutgoingMessage[] = [...load.confirmed, ...more]
+  drill.say(`${confirmed.length} records confirmed, waiting until nothing moves any more`)
   const timeoutMs = isOff && !isCredulous ? SABOTAGED_SETTLE_MS : SETTLE_MS
   for (const { what, ok, figure } of await judge(
     { shop, confirmed, told: history.told, workers, managementUrl },
