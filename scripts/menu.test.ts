@@ -53,6 +53,7 @@ const interrupt = async (signal: NodeJS.Signals): Promise<{ code: number; output
 
 describe('all of them, interrupted', () => {
   it.each([
+    ['SIGHUP', 129],
     ['SIGTERM', 143],
     ['SIGINT', 130]
   ] as const)(

@@ -19,14 +19,14 @@ export interface Menu {
   onEnd?: (name: string, exitCode: number) => Promise<void>
 }
 
-const INTERRUPTIONS: readonly Interruption[] = ['SIGINT', 'SIGTERM']
+const INTERRUPTIONS: readonly Interruption[] = ['SIGHUP', 'SIGINT', 'SIGTERM']
 const NOT_PROGRAMS = /\.test\.ts$|^_/
 
-type Interruption = 'SIGINT' | 'SIGTERM'
+type Interruption = 'SIGHUP' | 'SIGINT' | 'SIGTERM'
 
 /**
  * Runs what the arguments ask for and returns the exit code; without a name, or with `--help`, says what there is.
- * SIGINT and SIGTERM are passed on to the program that runs; none is begun after it.
+ * SIGHUP, SIGINT and SIGTERM are passed on to the program that runs; none is begun after it.
  */
 export const runFromMenu = async (menu: Menu, args: readonly string[]): Promise<number> => {
   const names = await programsOf(menu)

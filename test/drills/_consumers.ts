@@ -9,18 +9,25 @@ import type { Scene } from './_worker-fault.ts'
 const silent = createLogger({ service: 'drill', level: 'silent' })
 /** A second consumer would show up when the connection that was given up for dead answers after all. */
 const SECOND_LOOK_MS = 2_000
+/** They wait up to 15 s between two attempts, and on a machine that does everything at once one takes its time. */
+const BACK_WITHIN_MS = 90_000
 
-/** Every worker consumes every lane again, once, and it stays like that. */
-export const consumersAreBack = async ({ shop, drill }: Scene, workers = 2): Promise<boolean> => {
+/** Every worker consumes every lane again, once, and it stays like that. `after` tells several looks apart. */
+export const consumersAreBack = async (
+  { shop, drill }: Scene,
+  { workers = 2, after }: { workers?: number; after?: string } = {}
+): Promise<boolean> => {
   const { webhook, feed, quarantine, dead } = shop.broker.topology.queues
   const counts = (): Promise<number[]> =>
     Promise.all([webhook, feed, quarantine, dead].map((queue) => shop.broker.consumers(queue)))
   const areBack = async (): Promise<boolean> => (await counts()).every((count) => count === workers)
-  await waitFor('every worker to consume again, once', areBack).catch(() => undefined) // shown below
+  const options = { timeoutMs: BACK_WITHIN_MS, everyMs: 250 }
+  await waitFor('every worker to consume again, once', areBack, options).catch(() => undefined) // shown below
   await sleep(SECOND_LOOK_MS)
   const found = await counts().catch((error: unknown) => [String(error)])
   const isOnce = found.every((count) => count === workers)
-  drill.held('each worker consumes each lane once', isOnce, found.join(' '))
+  const what = 'each worker consumes each lane once'
+  drill.held(after === undefined ? what : `${after}: ${what}`, isOnce, found.join(' '))
   return isOnce
 }
 
@@ -42,13 +49,22 @@ interface Connection {
   name: string
   /** As its owner does: `worker.consume`. */
   role: string
+  channels: number
 }
 
 /** By way of the HTTP API, which hears of a new one only after some seconds. */
 export const connections = async (managementUrl: string): Promise<Connection[]> => {
   const answer = await fetch(`${managementUrl}/api/connections`, { headers: guest })
-  const all = (await answer.json()) as { name: string; client_properties?: { connection_name?: string } }[]
-  return all.map(({ name, client_properties: { connection_name: role = '' } = {} }) => ({ name, role }))
+  const all = (await answer.json()) as {
+    name: string
+    client_properties?: { connection_name?: string }
+    channels?: number
+  }[]
+  return all.map(({ name, client_properties: { connection_name: role = '' } = {}, channels = 0 }) => ({
+    name,
+    role,
+    channels
+  }))
 }
 
 /** As the management UI does when an operator presses "force close". */

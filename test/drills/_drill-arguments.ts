@@ -16,7 +16,7 @@ interface Asked {
 const HELP = `  --json <file>   write [{ name, injected, held: [{ what, ok, figure }], ok }] (one entry a drill, replaced by name)
   --help          this text
 
-Exit code: 0 when everything held, 1 when something did not, 130 and 143 when it was interrupted.
+Exit code: 0 when everything held, 1 when something did not, more than 128 when it was interrupted.
 `
 
 /** Of any drill: longer than the longest takes on a slow machine, so that one that hangs does not hang for ever. */

@@ -2,7 +2,7 @@ import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { createHistory } from '../support/histories.ts'
 import type { Running as Process } from '../support/process.ts'
 import { startLoad, type SteadyLoad } from '../support/steady-load.ts'
-import type { Drill, Running } from './_drill.ts'
+import { NoBite, type Drill, type Running } from './_drill.ts'
 import { judge } from './_oracle.ts'
 import {
   createWorkerHouse,
@@ -101,7 +101,7 @@ const run = async (fault: WorkerFault, drill: Running): Promise<void> => {
   const said = (message: string) =>
     workers.flatMap((worker) => worker.lines()).filter(({ msg }) => msg === message)
   const bit = (what: string, proof: boolean): void => {
-    if (!proof) throw new Error(`it did not bite: ${what}`)
+    if (!proof) throw new NoBite(what)
     drill.injected(what)
   }
   await load.reached(FIRST)

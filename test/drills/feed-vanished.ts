@@ -125,6 +125,6 @@ await runDrill({
   about:
     'versions of a list that lose and regain offers, some of the files cut, the scheduler killed in every run',
   sabotage: 'every file counts as a whole list',
-  settings: { offers: 100_000, kills: 20, seed: 20_261_127 },
+  settings: { offers: 100_000, kills: 20, seed: 20_261_127, limit: 60 },
   run: histories
 })

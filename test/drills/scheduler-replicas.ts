@@ -183,6 +183,6 @@ await runDrill({
   about:
     'three schedulers and feeds that change, due over and over, one of the three stopped past its lease at random moments',
   sabotage: 'a run is still its own, whatever its lease says',
-  settings: { ticks: 1_000, feeds: 16, seed: 20_261_130 },
+  settings: { ticks: 1_000, feeds: 16, seed: 20_261_130, limit: 60 },
   run: replicas
 })

@@ -3,7 +3,7 @@ import { createHistory } from '../support/histories.ts'
 import { percentile } from '../support/load.ts'
 import { waitFor } from '../support/process.ts'
 import { flat, heldBy, type HookRecord } from '../support/workshop.ts'
-import { runDrills, type Drill, type Running } from './_drill.ts'
+import { NoBite, runDrills, type Drill, type Running } from './_drill.ts'
 import { judge } from './_oracle.ts'
 import { startStopwatch } from './_stopwatch.ts'
 import { drillOf, type Scene, type WorkerFault } from './_worker-fault.ts'
@@ -56,7 +56,7 @@ const starvation = async (drill: Running): Promise<void> => {
   }
   const drainMs = movedAt - startedAt
   const { sent, tookMs } = await watch.end()
-  if (before < backlog.length || tookMs.length === 0) throw new Error('there was no backlog, or no webhook')
+  if (before < backlog.length || tookMs.length === 0) throw new NoBite('there was no backlog, or no webhook')
   drill.injected(
     `${before} feed records waited and took ${(drainMs / 1000).toFixed(1)} s; ${sent.length} webhooks`
   )

@@ -38,11 +38,13 @@ const within = async (ms: number, close: () => unknown): Promise<void> => {
 
 /** Longer than a service needs to end that is told to. */
 const INTERRUPTED_MS = 20_000
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
+
+/** As a shell tells of them; SIGHUP is a terminal that was closed. */
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 /**
- * From now on SIGINT, SIGTERM and an error nobody caught close everything before they end this process, with 130, 143
- * and 1. The signal that is returned aborts as soon as that begins: what runs meanwhile finds its services gone.
+ * From now on SIGHUP, SIGINT, SIGTERM and an error nobody caught close everything before they end this process. The
+ * signal that is returned aborts as soon as that begins: what runs meanwhile finds its services gone.
  */
 export const closeWhenInterrupted = ({ close }: Closing): AbortSignal => {
   const interruption = new AbortController()
@@ -51,12 +53,11 @@ export const closeWhenInterrupted = ({ close }: Closing): AbortSignal => {
     interruption.abort()
     console.error(`\n${why}: closing what was opened`)
     void close(INTERRUPTED_MS).then((problems) => {
-      for (const problem of problems) console.error(`cleaning up: ${problem}`)
+      for (const problem of problems) console.error(`cleaning up: ${problem.split('\n')[0]}`)
       process.exit(code)
     })
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.on(signal, () => end(signal, EXIT_CODES[signal]))
+  for (const [signal, code] of Object.entries(EXIT_CODES)) process.on(signal, () => end(signal, code))
   process.on('uncaughtException', (error) => end(error.stack ?? error.message, 1))
   return interruption.signal
 }

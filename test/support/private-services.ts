@@ -24,10 +24,12 @@ export const startPrivateServices = async (
     cleanup(() => service.then(remove, () => undefined)) // whoever waits for its start hears why it failed
     return service
   }
-  const [rabbit, postgres, redis] = await Promise.all([
-    starting(startPrivateRabbit(rabbitOptions), (service) => service.remove()),
+  let rabbit: PrivateRabbit | undefined
+  cleanup(() => rabbit?.remove()) // it starts slowly, and while it does it dies with this process
+  const [started, postgres, redis] = await Promise.all([
+    startPrivateRabbit(rabbitOptions).then((service) => (rabbit = service)),
     starting(startPrivatePostgres(settings), (service) => service.remove()),
     starting(startPrivateRedis(), (service) => service.stop())
   ])
-  return { rabbit, postgres, redis }
+  return { rabbit: started, postgres, redis }
 }

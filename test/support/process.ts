@@ -91,8 +91,13 @@ export const run = (
   })
   if (file !== undefined) closeSync(file)
   const chunks: string[] = []
-  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
-  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
+  const log = createLogReader()
+  const read = (chunk: string): void => {
+    chunks.push(chunk)
+    log.read(chunk)
+  }
+  child.stdout?.setEncoding('utf8').on('data', read)
+  child.stderr?.setEncoding('utf8').on('data', read)
   const exit = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
     child.once('close', (code, signal) => resolve({ code, signal })) // exited, and all it wrote is read
     child.once('error', reject)
@@ -101,11 +106,12 @@ export const run = (
   process.once('exit', forget)
   void exit.finally(() => process.removeListener('exit', forget)).catch(() => undefined)
 
-  const output = (): string => (outputFile === undefined ? chunks.join('') : readFileSync(outputFile, 'utf8'))
+  const written = (): string =>
+    outputFile === undefined ? chunks.join('') : readFileSync(outputFile, 'utf8')
   return {
     pid: child.pid ?? -1,
-    output,
-    lines: () => output().split('\n').flatMap(jsonLine),
+    output: written,
+    lines: outputFile === undefined ? log.lines : () => written().split('\n').flatMap(jsonLine),
     exit,
     signal: (signal) => void child.kill(signal),
     stop: async (graceMs = STOP_GRACE_MS) => {
@@ -132,6 +138,23 @@ export const runToEnd = async (
   if (code !== 0)
     throw new Error(`${command} ${args.join(' ')} ended with ${code ?? signal}:\n${running.output()}`)
   return running.output()
+}
+
+/** Reads every line once: whoever waits for one looks again and again, at a log that grows for minutes. */
+const createLogReader = (): { read: (chunk: string) => void; lines: () => Record<string, unknown>[] } => {
+  const known: Record<string, unknown>[] = []
+  let unread = ''
+  return {
+    read: (chunk) => {
+      unread += chunk
+    },
+    lines: () => {
+      const whole = unread.slice(0, unread.lastIndexOf('\n') + 1)
+      unread = unread.slice(whole.length)
+      for (const line of whole.split('\n').flatMap(jsonLine)) known.push(line)
+      return [...known, ...jsonLine(unread)]
+    }
+  }
 }
 
 const jsonLine = (line: string): Record<string, unknown>[] => {

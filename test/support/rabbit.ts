@@ -40,7 +40,8 @@ export interface PrivateRabbitOptions {
 }
 
 const BIN_FOLDERS = ['/usr/lib/rabbitmq/bin', '/opt/rabbitmq/sbin', '/opt/homebrew/sbin', '/usr/local/sbin']
-const START_TIMEOUT_MS = 45_000
+/** Of a machine that does everything at once; one that ends instead is not waited for. */
+const START_TIMEOUT_MS = 180_000
 
 /** Where the server's own scripts are; `TEST_RABBITMQ_BIN` names another installation. */
 const binFolder =
@@ -107,14 +108,17 @@ const startOnce = async (
 
   const start = async (): Promise<void> => {
     await rm(pidFile, { force: true })
-    group = await startGroup(join(bin, 'rabbitmq-server'), env, join(folder, 'log', 'console.log'))
+    group = await startGroup(join(bin, 'rabbitmq-server'), env, folder)
+    const ended = once(group, 'exit').then(() => {
+      throw new Error('the private RabbitMQ ended while it started')
+    })
     const isReady = async (): Promise<boolean> => {
-      if (group?.exitCode !== null)
-        throw new Error(await readFile(join(folder, 'log', 'console.log'), 'utf8'))
       await (await connect(url, { timeout: 2_000 })).close()
       return managementUrl === undefined || (await fetch(managementUrl)).ok
     }
-    await waitFor('the private RabbitMQ to answer', isReady, { timeoutMs: START_TIMEOUT_MS, everyMs: 100 })
+    const options = { timeoutMs: START_TIMEOUT_MS, everyMs: 100 }
+    await Promise.race([waitFor('the private RabbitMQ to answer', isReady, options), ended])
+    ended.catch(() => undefined) // from now on it may end
   }
 
   /** Of the Erlang machine itself, as it wrote it into our own folder. */
@@ -172,16 +176,17 @@ const startOnce = async (
 
 /**
  * The server in a process group of its own, with a dead man's switch: when our end of the pipe closes, however this
- * process dies, the group kills itself.
+ * process dies, the group removes its folder and kills itself. It does when the server ends, too.
  */
 const startGroup = async (
   server: string,
   env: Record<string, string>,
-  logFile: string
+  folder: string
 ): Promise<ChildProcess> => {
-  const log = await open(logFile, 'a')
+  const log = await open(join(folder, 'log', 'console.log'), 'a')
+  const script = '("$0" </dev/null; kill -KILL 0) & cat >/dev/null; rm -rf "$1"; kill -KILL 0'
   try {
-    return spawn('/bin/sh', ['-c', '"$0" </dev/null & cat >/dev/null; kill -KILL 0', server], {
+    return spawn('/bin/sh', ['-c', script, server, folder], {
       env: { ...process.env, ...env },
       stdio: ['pipe', log.fd, log.fd],
       detached: true

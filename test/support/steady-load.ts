@@ -28,6 +28,8 @@ export interface SteadyLoadOptions {
 
 const TICK_MS = 20
 const PAUSE_MS = 200
+/** A sender that waits for so many confirms begins no more: repeating them all would be the load. */
+const MOST_UNDERWAY = 1_000
 
 export const startLoad = (
   publisher: Publisher,
@@ -62,7 +64,7 @@ export const startLoad = (
     let startedAt = performance.now()
     for (let begun = 0; !over.signal.aborted; await sleep(TICK_MS)) {
       const due = Math.floor(((performance.now() - startedAt) / 1_000) * perSecond)
-      if (isPaused) {
+      if (isPaused || underway.size >= MOST_UNDERWAY) {
         startedAt += ((due - begun) * 1_000) / perSecond
         continue
       }
