@@ -10,7 +10,7 @@ const silent = createLogger({ service: 'drill', level: 'silent' })
 /** A second consumer would show up when the connection that was given up for dead answers after all. */
 const SECOND_LOOK_MS = 2_000
 /** They wait up to 15 s between two attempts, and on a machine that does everything at once one takes its time. */
-const BACK_WITHIN_MS = 90_000
+const BACK_WITHIN_MS = 180_000
 
 /** Every worker consumes every lane again, once, and it stays like that. `after` tells several looks apart. */
 export const consumersAreBack = async (

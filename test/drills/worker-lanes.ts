@@ -85,12 +85,13 @@ const SLOW = [
    FOR EACH STATEMENT EXECUTE FUNCTION slow()`
 ]
 const SLOW_RECORDS = 4_000
-/** 100 MB wait; a worker may have 300 of these in hand. */
+/** 100 MB wait; a worker may have 750 of these in hand. */
 const LARGE = 'x'.repeat(25_000)
-const MEMORY_MIB = 64
+/** As much as the bodies of all that wait would take alone. */
+const MEMORY_MIB = 96
 const WARM_RECORDS = 600
-/** Webhooks 60, feed 300, quarantine 1, dead 100: batches under way and one in waiting, each lane (`lane.ts`). */
-const MOST_IN_HAND = 461
+/** Webhooks 60, feed 750, quarantine 1, dead 100: batches under way and one in waiting, each lane (`lane.ts`). */
+const MOST_IN_HAND = 911
 const WATCH_MS = 15_000
 
 const slow = async (scene: Scene): Promise<void> => {
