@@ -1,7 +1,7 @@
 import { createServer, connect, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createDb, type Db, type Sql } from '@sluice/prisma/client'
+import { createDb, type Db, type RawSql, type Sql } from '@sluice/prisma/client'
 import { ConflictError, DataError, DependencyError, ExhaustedError } from '@sluice/shared/errors'
 import { createDatabase, createEmptyDatabase, type TestDatabase } from './support/database.ts'
 import { freePort, waitFor } from './support/process.ts'
@@ -297,6 +297,85 @@ it('times cross as the instant they are, whatever the zone of the server', async
   const [row] = await zoned.sql.$queryRaw<[{ same: boolean; back: Date }]>`
     SELECT ${instant}::timestamptz = '2026-03-29T01:30:00.123Z'::timestamptz AS same, ${instant}::timestamptz AS back`
   expect(row).toEqual({ same: true, back: instant })
+})
+
+describe('without Prisma in between', () => {
+  /** Any text as the template it would be. */
+  const direct = (sql: RawSql, text: string): Promise<Record<string, unknown>[]> =>
+    sql.$queryRaw(Object.assign([text], { raw: [text] }))
+
+  const countOf = async (slug: string): Promise<number> => await db.sql.vendor.count({ where: { slug } })
+
+  it('values are what they are with Prisma', async () => {
+    const at = new Date('2026-03-29T01:30:00.123Z')
+    const ask = (sql: RawSql): Promise<unknown> =>
+      sql.$queryRaw`SELECT 1::bigint AS big, 1.5::float8 AS size, ${at}::timestamptz AS at, ${'{"a":[1]}'}::jsonb AS json,
+                           NULL AS none, ${3}::int AS int, true AS yes, ${'ü'} AS text`
+    expect(await ask(db.direct.sql)).toEqual(await ask(db.sql))
+    expect(await db.direct.sql.$executeRaw`UPDATE vendors SET name = name WHERE slug = ${'nobody'}`).toBe(0)
+  })
+
+  it('errors are ours', async () => {
+    await expect(direct(db.direct.sql, `SELECT 'x'::int`)).rejects.toMatchObject({ code: 'DB_DATA' })
+    const twice = db.direct.transaction((tx) =>
+      direct(tx, `INSERT INTO vendors (slug, name) VALUES ('twice', ''), ('twice', '')`)
+    )
+    await expect(twice).rejects.toMatchObject({ constructor: DataError, code: 'DB_DATA' })
+  })
+
+  it('a transaction is committed, or leaves nothing behind', async () => {
+    const insert = (tx: RawSql, slug: string): Promise<unknown> =>
+      tx.$executeRaw`INSERT INTO vendors (slug, name) VALUES (${slug}, '')`
+    const own = new TypeError('ours')
+    const failed = db.direct.transaction(async (tx) => {
+      await insert(tx, 'direct')
+      throw own
+    })
+    await expect(failed).rejects.toBe(own)
+    expect(await countOf('direct')).toBe(0)
+    await db.direct.transaction((tx) => insert(tx, 'direct'))
+    expect(await countOf('direct')).toBe(1)
+  })
+
+  it('a failure that somebody swallowed is not taken for a commit', async () => {
+    const swallowing = db.direct.transaction(async (tx) => {
+      await direct(tx, `INSERT INTO vendors (slug, name) VALUES ('swallowed', '')`)
+      await direct(tx, 'SELECT 1 / 0').catch(() => undefined)
+    })
+    await expect(swallowing).rejects.toThrow('rolled back')
+    expect(await countOf('swallowed')).toBe(0)
+    const escaped = await db.direct.transaction((tx) => Promise.resolve(tx))
+    await expect(direct(escaped, 'SELECT 1')).rejects.toThrow('is over')
+  })
+
+  it('a backend that is terminated is away, and its connection is not used again', async () => {
+    const small = open(database.url)
+    const lost = small.direct.transaction(async (tx) => {
+      const [row] = await direct(tx, 'SELECT pg_backend_pid() AS pid')
+      await terminate(Number(row?.['pid']))
+      await direct(tx, 'SELECT 1')
+    })
+    await expect(lost).rejects.toMatchObject(unavailable)
+    await expect(direct(small.direct.sql, 'SELECT 1 AS one')).resolves.toEqual([{ one: 1 }])
+    await small.close()
+    await expect(direct(small.direct.sql, 'SELECT 1')).rejects.toMatchObject(unavailable)
+    await expect(small.direct.transaction(() => Promise.resolve())).rejects.toMatchObject(unavailable)
+  })
+
+  it('statements that are short enough may not take too long together', async () => {
+    const small = createDb({
+      url: database.url,
+      poolSize: 1,
+      applicationName: 'test',
+      statementTimeoutMs: 200
+    })
+    const long = small.direct.transaction(async (tx) => {
+      for (let n = 0; n < 8; n++) await direct(tx, 'SELECT 1 FROM pg_sleep(0.1)')
+    })
+    await expect(long).rejects.toMatchObject({ constructor: ExhaustedError, code: 'DB_EXHAUSTED' })
+    await expect(direct(small.direct.sql, 'SELECT 1 AS one')).resolves.toEqual([{ one: 1 }])
+    await small.close()
+  })
 })
 
 /** A wire that can go dead without closing. */

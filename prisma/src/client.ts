@@ -1,10 +1,13 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import { DependencyError } from '@sluice/shared/errors'
 import pg from 'pg'
+import { createDirect, type Direct } from './direct.ts'
 import { sqlStateOf, toStoreError } from './errors.ts'
 import { PrismaClient, type Prisma } from './generated/client.ts'
 import { newestMigration } from './newest-migration.ts'
 import { traceComment } from './trace.ts'
+
+export type { RawSql } from './direct.ts'
 
 /** What every function of `tables/` takes first: `db.sql`, or the transaction `db.transaction` hands out. */
 export type Sql = Prisma.TransactionClient
@@ -21,6 +24,8 @@ export interface Db {
    * transaction run one after another: do not start two at once.
    */
   transaction: <T>(work: (tx: Sql) => Promise<T>) => Promise<T>
+  /** The same pool and promises without Prisma in between, for batches of documents. */
+  readonly direct: Direct
   /** Resolves when Postgres answers, has the newest migration of this release and takes writes; else throws a DependencyError. */
   ping: () => Promise<void>
   /** Waits for the statements under way, then closes every connection. */
@@ -79,13 +84,15 @@ export const createDb = ({
   pool.on('connect', (connection) => void connection.on('error', () => undefined))
   const adapter = new PrismaPg(pool, { disposeExternalPool: true })
   let closed = false
+  const transactionMs =
+    statementTimeoutMs * STATEMENTS_PER_TRANSACTION + (idleTransactionMs - statementTimeoutMs)
   const client = new PrismaClient({
     adapter,
     errorFormat: 'minimal',
     comments: [traceComment],
     transactionOptions: {
       maxWait: connectTimeoutMs + SILENCE_MARGIN_MS,
-      timeout: statementTimeoutMs * STATEMENTS_PER_TRANSACTION + (idleTransactionMs - statementTimeoutMs)
+      timeout: transactionMs
     }
   }).$extends({
     query: {
@@ -98,8 +105,17 @@ export const createDb = ({
   // The extension changes no signature, only what is thrown.
   const sql = client as unknown as Sql
 
+  const direct = createDirect({ pool, transactionMs })
+
   return {
     sql,
+    direct: {
+      sql: {
+        $queryRaw: (query, ...values) => translated(() => direct.sql.$queryRaw(query, ...values)),
+        $executeRaw: (query, ...values) => translated(() => direct.sql.$executeRaw(query, ...values))
+      },
+      transaction: (work) => translated(() => direct.transaction(work))
+    },
     transaction: (work) =>
       translated(() => {
         if (closed) throw new Error(CLOSED)
@@ -126,6 +142,7 @@ export const createDb = ({
     close: async () => {
       closed = true // Prisma would connect again for a late statement, and nobody would close that
       await client.$disconnect()
+      if (!pool.ending) await pool.end() // Prisma ends only a pool it has used
     }
   }
 }

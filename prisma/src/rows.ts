@@ -1,5 +1,3 @@
-import { Prisma } from './generated/client.ts'
-
 /**
  * How rows cross the boundary. In: one jsonb parameter a statement, read with `jsonb_to_recordset`, so that a batch
  * of any size is one round trip and one plan. Out: SQL's NULL is an absent key, a bigint id is a decimal string
@@ -8,13 +6,6 @@ import { Prisma } from './generated/client.ts'
 
 /** Rows as the jsonb parameter of a statement. */
 export const toRows = (rows: readonly object[]): string => JSON.stringify(rows)
-
-/**
- * The same as an expression of type jsonb, for rows that hold documents: Prisma quotes and unquotes a text once more on
- * its way, quotation mark by quotation mark, and bytes it only encodes.
- */
-export const toDocuments = (rows: readonly object[]): Prisma.Sql =>
-  Prisma.sql`convert_from(${Buffer.from(toRows(rows))}, 'UTF8')::jsonb`
 
 /**
  * The same for what other people wrote (raw records, error messages, headers): the two things JSON can say and jsonb

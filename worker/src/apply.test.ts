@@ -28,9 +28,11 @@ const source = { id: 1, slug: 'feed', vendorId: 1, vendorSlug: 'costa', timeZone
 
 describe('the applier', () => {
   it('never rejects, even if Postgres leaves while a refused batch is looked into', async () => {
+    const refuse = () => Promise.reject(new DataError('DB_DATA', 'a foreign key'))
     const db: Db = {
-      sql: { $queryRaw: async () => [] } as unknown as Sql,
-      transaction: () => Promise.reject(new DataError('DB_DATA', 'a foreign key')),
+      sql: {} as Sql,
+      transaction: refuse,
+      direct: { sql: { $queryRaw: async <T>() => [] as T, $executeRaw: refuse }, transaction: refuse },
       ping: async () => undefined,
       close: async () => undefined
     }

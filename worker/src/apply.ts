@@ -57,7 +57,7 @@ export const createApplier = ({
       }
       const offers = await toStoredOffers(plans, locations)
       const rejected = messages.flatMap(rejectionOf)
-      const done = await db.transaction(async (tx) => {
+      const done = await db.direct.transaction(async (tx) => {
         const written = new Set((await writeOffers(tx, offers)).map(keyText))
         const won = plans.filter(({ next, key }) => next === undefined || written.has(keyText(key)))
         await appendChanges(
@@ -158,7 +158,7 @@ const plansOf = async (db: Db, messages: readonly Message[]): Promise<OfferPlan[
     'fact' in message.meaning ? [[message, message.meaning.fact]] : []
   )
   const keys = new Map(facts.map(([message]) => [keyText(offerKeyOf(message)), offerKeyOf(message)]))
-  const stored = await readOffers(db.sql, [...keys.values()])
+  const stored = await readOffers(db.direct.sql, [...keys.values()])
   return planOffers(facts, new Map(stored.map((offer) => [keyText(offer), offer])))
 }
 
@@ -187,7 +187,9 @@ const resultOfGuilty = async (db: Db, message: Message, error: Error): Promise<R
   if (decision.do !== 'reject') return { error, source: message.source }
   const { problem } = decision
   try {
-    await db.transaction((tx) => writeLedger(tx, toLedger([{ message, outcome: 'rejected', problem }])))
+    await db.direct.transaction((tx) =>
+      writeLedger(tx, toLedger([{ message, outcome: 'rejected', problem }]))
+    )
     return rejection(message, problem)
   } catch (thrown) {
     const again = toError(thrown)

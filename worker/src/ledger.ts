@@ -1,7 +1,7 @@
 import type { Outcome } from '@sluice/shared/change'
 import type { DataError, RecordError } from '@sluice/shared/errors'
 import { fromIso, toDate } from '@sluice/shared/time'
-import type { Sql } from '@sluice/prisma/client'
+import type { RawSql } from '@sluice/prisma/client'
 import { settleDeliveries, type NewDelivery } from '@sluice/prisma/tables/deliveries'
 import { settleFeedRecords, toFeedRecord, type FeedRecordRow } from '@sluice/prisma/tables/feed-records'
 import { noteExpiries, type Expiry } from '@sluice/prisma/tables/expiries'
@@ -81,7 +81,7 @@ export const toLedger = (entries: readonly Entry[]): Ledger => {
 }
 
 /** Writes it; belongs into the transaction of what it tells about. */
-export const writeLedger = async (tx: Sql, ledger: Ledger): Promise<void> => {
+export const writeLedger = async (tx: RawSql, ledger: Ledger): Promise<void> => {
   await settleDeliveries(tx, ledger.deliveries)
   await settleFeedRecords(tx, ledger.feedRecords)
   await noteExpiries(tx, ledger.expiries)

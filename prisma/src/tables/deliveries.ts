@@ -1,6 +1,6 @@
 import type { Outcome } from '@sluice/shared/change'
 import type { Stamp } from '@sluice/shared/stamp'
-import type { Sql } from '../client.ts'
+import type { RawSql, Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
 import { present, toForgivingRows, type Nullable } from '../rows.ts'
 import { settledOutcome } from './settled-outcome.ts'
@@ -30,7 +30,7 @@ export interface DeliveryRow extends Omit<NewDelivery, 'record'> {
 }
 
 /** One row a message; delivered again it keeps what its first delivery did. */
-export const settleDeliveries = async (sql: Sql, rows: readonly NewDelivery[]): Promise<void> => {
+export const settleDeliveries = async (sql: RawSql, rows: readonly NewDelivery[]): Promise<void> => {
   if (rows.length === 0) return
   await sql.$executeRaw`
     INSERT INTO deliveries AS d (

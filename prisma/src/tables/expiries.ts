@@ -1,6 +1,6 @@
 import type { Stamp } from '@sluice/shared/stamp'
 import type { Micros } from '@sluice/shared/time'
-import type { Sql } from '../client.ts'
+import type { RawSql, Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
 import { present, toRows, type Id, type Nullable } from '../rows.ts'
 
@@ -16,7 +16,7 @@ export interface Expiry {
 }
 
 /** Notes what records say, the newest of each source; belongs into the transaction that applies them. */
-export const noteExpiries = async (tx: Sql, rows: readonly Expiry[]): Promise<void> => {
+export const noteExpiries = async (tx: RawSql, rows: readonly Expiry[]): Promise<void> => {
   if (rows.length === 0) return
   await tx.$executeRaw`
     INSERT INTO expiries AS e (source_id, external_id, stamp, expires_at, run_id)

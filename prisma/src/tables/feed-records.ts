@@ -1,7 +1,7 @@
 import type { Outcome } from '@sluice/shared/change'
 import { listedStampOf, NO_RECORD_HASH, type Envelope, type FactAtFrom } from '@sluice/shared/envelope'
 import type { Stamp } from '@sluice/shared/stamp'
-import type { Sql } from '../client.ts'
+import type { RawSql, Sql } from '../client.ts'
 import { toRows, type Id } from '../rows.ts'
 import { settledOutcome } from './settled-outcome.ts'
 
@@ -107,7 +107,7 @@ export const findLateGone = async (
  * A record that is older than what is noted, in a list that is not, counts as said with the list: it was gone and has
  * returned as it was.
  */
-export const settleFeedRecords = async (sql: Sql, rows: readonly FeedRecordRow[]): Promise<void> => {
+export const settleFeedRecords = async (sql: RawSql, rows: readonly FeedRecordRow[]): Promise<void> => {
   if (rows.length === 0) return
   await sql.$executeRaw`
     INSERT INTO feed_records AS f (

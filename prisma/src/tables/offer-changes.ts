@@ -1,8 +1,8 @@
 import type { OfferChangeKind, OfferChangeText, WholeOfferChange } from '@sluice/shared/offer-change'
 import type { Stamp } from '@sluice/shared/stamp'
-import type { Sql } from '../client.ts'
+import type { RawSql, Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
-import { LIST_LIMIT, present, toDocuments, type Id, type Nullable } from '../rows.ts'
+import { LIST_LIMIT, present, toRows, type Id, type Nullable } from '../rows.ts'
 
 type ChangedUnits = Record<string, { old?: unknown; new?: unknown }>
 
@@ -32,7 +32,7 @@ export interface OfferChangeRow extends NewOfferChange {
 }
 
 /** Belongs into the transaction that wrote the offers, and only for those that were written. */
-export const appendChanges = async (sql: Sql, rows: readonly NewOfferChange[]): Promise<void> => {
+export const appendChanges = async (sql: RawSql, rows: readonly NewOfferChange[]): Promise<void> => {
   if (rows.length === 0) return
   await sql.$executeRaw`
     INSERT INTO offer_changes (
@@ -43,7 +43,7 @@ export const appendChanges = async (sql: Sql, rows: readonly NewOfferChange[]): 
       FROM offers o, jsonb_each(o.content) AS unit(name, value)
       WHERE o.vendor_id = r."vendorId" AND o.external_id = r."externalId"
     )), stamp, source, "messageId", traceparent
-    FROM jsonb_to_recordset(${toDocuments(rows)}) AS r(
+    FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
       "vendorId" int, "externalId" text, revision int, kind text, units jsonb, stamp text, source text,
       "messageId" text, traceparent text
     )
@@ -84,14 +84,14 @@ export const readChanges = async (
 
 /** The same page with every document as the text it is: who only passes it on need not take it apart. */
 export const readChangeTexts = async (
-  sql: Sql,
+  sql: RawSql,
   { after, limit }: { after: number; limit: number }
 ): Promise<OfferChangeText[]> => {
   const rows = await page<OfferChangeText>(sql, Prisma.sql`c.units::text AS units`, after, limit)
   return rows.map((row) => present<OfferChangeText>(row))
 }
 
-const page = <T>(sql: Sql, units: Prisma.Sql, after: number, limit: number): Promise<Nullable<T>[]> =>
+const page = <T>(sql: RawSql, units: Prisma.Sql, after: number, limit: number): Promise<Nullable<T>[]> =>
   sql.$queryRaw`
     SELECT c.seq::float8 AS seq, v.slug AS vendor, c.external_id AS "externalId", c.revision, c.kind, ${units}, c.stamp,
            c.source, c.message_id AS "messageId", c.traceparent,

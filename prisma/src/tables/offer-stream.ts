@@ -1,4 +1,4 @@
-import type { Sql } from '../client.ts'
+import type { RawSql, Sql } from '../client.ts'
 import { present, type Nullable } from '../rows.ts'
 
 /** Where the stream out stands. */
@@ -11,7 +11,7 @@ export interface StreamPosition {
   hasUnnumbered: boolean
 }
 
-export const streamPosition = async (sql: Sql): Promise<StreamPosition> => {
+export const streamPosition = async (sql: RawSql): Promise<StreamPosition> => {
   const [position] = await sql.$queryRaw<StreamPosition[]>`
     SELECT last_seq::float8 AS "lastSeq", published_seq::float8 AS "publishedSeq",
            EXISTS (SELECT FROM offer_changes WHERE seq IS NULL) AS "hasUnnumbered"
@@ -28,7 +28,7 @@ export const streamPosition = async (sql: Sql): Promise<StreamPosition> => {
  * and has a higher id, so whoever sees the later one sees the earlier too. An id may be passed and come later, when
  * its transaction took long; it is of another offer then.
  */
-export const numberChanges = async (tx: Sql, limit: number): Promise<number> => {
+export const numberChanges = async (tx: RawSql, limit: number): Promise<number> => {
   // A statement of its own: the next one must see what was numbered before the lock was ours.
   const [stream] = await tx.$queryRaw<{ lastSeq: number }[]>`
     SELECT last_seq::float8 AS "lastSeq" FROM offer_stream FOR UPDATE`
@@ -45,7 +45,7 @@ export const numberChanges = async (tx: Sql, limit: number): Promise<number> => 
 }
 
 /** Everything up to here is confirmed by the broker. Never goes back. */
-export const markPublished = async (sql: Sql, seq: number): Promise<void> => {
+export const markPublished = async (sql: RawSql, seq: number): Promise<void> => {
   await sql.$executeRaw`
     UPDATE offer_stream SET published_seq = ${seq}::bigint WHERE published_seq < ${seq}::bigint`
 }

@@ -1,8 +1,8 @@
 import type { OfferContent } from '@sluice/shared/offer'
 import type { Stamp } from '@sluice/shared/stamp'
-import type { Sql } from '../client.ts'
+import type { RawSql, Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
-import { LIST_LIMIT, present, toDocuments, toRows, type Nullable } from '../rows.ts'
+import { LIST_LIMIT, present, toRows, type Nullable } from '../rows.ts'
 
 export const OFFER_STATES = ['incomplete', 'active', 'withdrawn'] as const
 export type OfferStateName = (typeof OFFER_STATES)[number]
@@ -34,7 +34,7 @@ export interface OfferRow extends StoredOffer {
 }
 
 /** Those that exist, in no particular order. */
-export const readOffers = async (sql: Sql, keys: readonly OfferKey[]): Promise<StoredOffer[]> => {
+export const readOffers = async (sql: RawSql, keys: readonly OfferKey[]): Promise<StoredOffer[]> => {
   if (keys.length === 0) return []
   const rows = await sql.$queryRaw<Nullable<StoredOffer>[]>`
     SELECT ${STORED} FROM offers o
@@ -50,7 +50,7 @@ export const readOffers = async (sql: Sql, keys: readonly OfferKey[]): Promise<S
  * none), and its version moves by one. Returns the keys that were written; the others lost the race: read and merge
  * them again. A key may be given once. Rows are locked in key order, so two of these statements cannot deadlock.
  */
-export const writeOffers = async (sql: Sql, rows: readonly StoredOffer[]): Promise<OfferKey[]> => {
+export const writeOffers = async (sql: RawSql, rows: readonly StoredOffer[]): Promise<OfferKey[]> => {
   if (rows.length === 0) return []
   return await sql.$queryRaw<OfferKey[]>`
     INSERT INTO offers AS o (
@@ -59,7 +59,7 @@ export const writeOffers = async (sql: Sql, rows: readonly StoredOffer[]): Promi
     )
     SELECT "vendorId", "externalId", state, content, "baseStamp", "unitStamps", "sourceStamps", "locationId",
            "rowVersion" + 1, revision
-    FROM jsonb_to_recordset(${toDocuments(rows)}) AS r(
+    FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
       "vendorId" int, "externalId" text, state text, content jsonb, "baseStamp" text, "unitStamps" jsonb,
       "sourceStamps" jsonb, "locationId" int, "rowVersion" int, revision int
     )

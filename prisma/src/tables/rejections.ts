@@ -1,5 +1,5 @@
 import type { Stamp } from '@sluice/shared/stamp'
-import type { Sql } from '../client.ts'
+import type { RawSql, Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
 import { isId, LIST_LIMIT, present, toForgivingRows, toRows, type Id, type Nullable } from '../rows.ts'
 import { OFFER_UNKNOWN } from './unknown-offers.ts'
@@ -34,7 +34,7 @@ export interface RejectionRow extends NewRejection {
  * something newer from its source has been applied, or after all of the offer was said anew, is history and opens nothing.
  * Whoever applies something newer at the same moment is not seen, nor waited for: `closeOvertaken` finds what that leaves.
  */
-export const openRejections = async (sql: Sql, rows: readonly NewRejection[]): Promise<void> => {
+export const openRejections = async (sql: RawSql, rows: readonly NewRejection[]): Promise<void> => {
   if (rows.length === 0) return
   await sql.$executeRaw`
     INSERT INTO rejections AS t (
@@ -81,7 +81,7 @@ const isOvertaken = (sourceId: string, externalId: string, stamp: string): Prism
 
 /** The source has since said something that applies; an older success closes nothing. */
 export const closeRejections = async (
-  sql: Sql,
+  sql: RawSql,
   rows: readonly { sourceId: number; externalId: string; stamp: Stamp }[]
 ): Promise<void> => {
   if (rows.length === 0) return

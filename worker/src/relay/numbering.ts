@@ -3,7 +3,7 @@ import { numberChanges, streamPosition } from '@sluice/prisma/tables/offer-strea
 import type { Bell } from './bell.ts'
 
 export interface NumberingDeps {
-  db: Pick<Db, 'sql' | 'transaction'>
+  db: Pick<Db, 'direct'>
   /** Rings when changes were committed in this process; those of others are found by looking. */
   bell: Bell
   /** So many changes have got their places. */
@@ -27,8 +27,8 @@ export const keepNumbering = async (
 ): Promise<void> => {
   let idleMs = IDLE_MS.least
   while (!until.aborted) {
-    const { hasUnnumbered } = await streamPosition(db.sql)
-    const count = hasUnnumbered ? await db.transaction((tx) => numberChanges(tx, BATCH)) : 0
+    const { hasUnnumbered } = await streamPosition(db.direct.sql)
+    const count = hasUnnumbered ? await db.direct.transaction((tx) => numberChanges(tx, BATCH)) : 0
     if (count > 0) {
       idleMs = IDLE_MS.least
       onNumbered(count)

@@ -8,7 +8,7 @@ import type { Bell } from './bell.ts'
 import { wavesOf } from './waves.ts'
 
 export interface PublishingDeps {
-  db: Pick<Db, 'sql'>
+  db: Pick<Db, 'direct'>
   publisher: Pick<Publisher, 'publish'>
   /** Name of the offers exchange. */
   exchange: string
@@ -32,9 +32,12 @@ const IDLE_MS = 1_000
  */
 export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): Promise<void> => {
   const { db, exchange, bell, isCautious, onPublished } = deps
-  let { publishedSeq } = await streamPosition(db.sql)
+  let { publishedSeq } = await streamPosition(db.direct.sql)
   while (!until.aborted) {
-    const changes = await readChangeTexts(db.sql, { after: publishedSeq, limit: isCautious() ? 1 : BATCH })
+    const changes = await readChangeTexts(db.direct.sql, {
+      after: publishedSeq,
+      limit: isCautious() ? 1 : BATCH
+    })
     if (changes.length === 0) await bell.wait(IDLE_MS, until)
     const before = publishedSeq
     try {
@@ -45,7 +48,7 @@ export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): 
       }
     } finally {
       if (publishedSeq > before) {
-        await markPublished(db.sql, publishedSeq)
+        await markPublished(db.direct.sql, publishedSeq)
         onPublished(publishedSeq - before)
       }
     }

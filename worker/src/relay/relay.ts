@@ -27,7 +27,7 @@ export interface Relay {
 }
 
 export interface RelayDeps {
-  db: Pick<Db, 'sql' | 'transaction'>
+  db: Pick<Db, 'direct'>
   lock: Lock
   publisher: Pick<Publisher, 'publish'>
   /** Name of the offers exchange. */
