@@ -67,7 +67,7 @@ const everything = async (): Promise<unknown> => ({
   offers: await shop.query(
     'SELECT external_id, state, content, base_stamp, unit_stamps, revision FROM offers ORDER BY 1'
   ),
-  changes: await shop.query('SELECT external_id, revision, units FROM offer_changes ORDER BY 1, 2'),
+  changes: await shop.query('SELECT external_id, revision, units FROM offer_history ORDER BY 1, 2'),
   deliveries: await shop.query('SELECT message_id, stamp, outcome FROM deliveries ORDER BY 1')
 })
 

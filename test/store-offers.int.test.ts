@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Db, Sql } from '@sluice/prisma/client'
 import { resolveLocations, type Place } from '@sluice/prisma/tables/locations'
-import { appendChanges, listChanges, type NewOfferChange } from '@sluice/prisma/tables/offer-changes'
 import {
   countOffers,
   findOffer,
@@ -64,20 +63,6 @@ const rewriteUnsorted = (tx: Sql, ids: string[]): Promise<number> =>
     SELECT ${vendorId}, id, 'active', '{}', '', '{}', '{}', 1, 1
     FROM jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) AS r(id)
     ON CONFLICT (vendor_id, external_id) DO UPDATE SET row_version = offers.row_version + 1`
-
-const change = (revision: number, more: Partial<NewOfferChange> = {}): NewOfferChange => ({
-  vendorId,
-  externalId: 'changed',
-  revision,
-  kind: 'updated',
-  units: {
-    listPrice: { old: { onRequest: true }, new: { amount: '1', currency: 'EUR', period: 'total' } }
-  },
-  stamp: stampAt(revision),
-  source: 'push',
-  messageId: `m.${revision}`,
-  ...more
-})
 
 describe('an offer', () => {
   it('comes back as it was written, one version on', async () => {
@@ -274,39 +259,6 @@ describe('readers', () => {
       living_area_m2: null,
       images: 0
     })
-  })
-})
-
-describe('changes', () => {
-  it('are read newest first', async () => {
-    await appendChanges(sql, [
-      change(2),
-      change(1, { kind: 'created', units: { transaction: { new: 'sale' } } })
-    ])
-    await appendChanges(sql, [change(3)])
-    const rows = await listChanges(sql, vendorSlug, 'changed', { limit: 2 })
-    expect(rows).toMatchObject([change(3), change(2)])
-    expect(rows[0]?.id).toMatch(/^\d+$/)
-  })
-
-  it('without units of their own say all that the stored offer says, as new', async () => {
-    const { units: _, ...whole } = change(1, { externalId: 'whole', kind: 'created' })
-    await writeOffers(sql, [offer('whole', { content: { transaction: 'sale', features: ['a'] } })])
-    await appendChanges(sql, [whole, change(1, { externalId: 'told' })])
-    expect(await listChanges(sql, vendorSlug, 'whole')).toMatchObject([
-      { units: { transaction: { new: 'sale' }, features: { new: ['a'] } } }
-    ])
-    expect(await listChanges(sql, vendorSlug, 'told')).toMatchObject([change(1, { externalId: 'told' })])
-  })
-
-  it('of an offer that is not there cannot do without', async () => {
-    const { units: _, ...whole } = change(1, { externalId: 'nowhere', kind: 'created' })
-    await expect(appendChanges(sql, [whole])).rejects.toMatchObject({ code: 'DB_DATA' })
-  })
-
-  it('of one revision are written once', async () => {
-    await appendChanges(sql, [change(1)])
-    await expect(appendChanges(sql, [change(1)])).rejects.toMatchObject({ code: 'DB_DATA' })
   })
 })
 

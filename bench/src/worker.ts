@@ -52,7 +52,7 @@ const measure = async ({
   const roundOf = async ({ name, share, start }: Contender, round: number): Promise<number> => {
     const records = Math.max(100, Math.round(sizes.records * share))
     const prefix = `r${round}`
-    await shop.query('TRUNCATE offers, offer_changes, feed_records, deliveries, rejections')
+    await shop.query('TRUNCATE offers, offer_changes, first_contents, feed_records, deliveries, rejections')
     await publishBacklog(shop, prefix, records)
     await sleep(SETTLE_MS)
     const processes = await start()

@@ -121,7 +121,7 @@ export const changesAddUp = async (shop: Pick<Workshop, 'query'>): Promise<Findi
     id: string
     revision: number
     units: Record<string, { old?: unknown; new?: unknown }>
-  }>('SELECT external_id AS id, revision, units FROM offer_changes ORDER BY external_id, revision')
+  }>('SELECT external_id AS id, revision, units FROM offer_history ORDER BY external_id, revision')
   const byOffer = Map.groupBy(changes, ({ id }) => id)
   const wrong = offers.filter(({ id, state, revision, content }) => {
     const own = byOffer.get(id) ?? []

@@ -44,11 +44,13 @@ const planOffer = (
   const outcomes: (readonly [Message, Outcome])[] = []
   const failures: (readonly [Message, Error])[] = []
   let current: OfferState | undefined = read
+  let told: OfferState | undefined // the offer as its last change has told it
   for (const [message, fact] of facts) {
     try {
       const { outcome, next, change } = merge(current, fact)
       if (next !== undefined && change !== undefined) {
         const { revision } = next
+        told = next
         const { messageId, traceparent } = message.envelope
         changes.push({
           ...key,
@@ -69,13 +71,13 @@ const planOffer = (
   return {
     key,
     read,
-    changes: changes.length === 1 ? changes.map(withoutCopy) : changes,
+    changes: changes.length === 1 && told === current ? changes.map(withoutCopy) : changes,
     outcomes,
     failures,
     ...(current === undefined || current === read ? {} : { next: current })
   }
 }
 
-/** The only change of an offer nobody saw before says all that the offer says: it is not sent and parsed once more. */
+/** The first change of an offer says all that the offer itself says: no copy is kept until that is something else. */
 const withoutCopy = ({ units, ...change }: NewOfferChange): NewOfferChange =>
-  change.kind === 'created' || units === undefined ? change : { ...change, units }
+  change.revision === 1 || units === undefined ? change : { ...change, units }

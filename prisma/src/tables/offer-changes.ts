@@ -14,8 +14,8 @@ export interface NewOfferChange {
   revision: number
   kind: OfferChangeKind
   /**
-   * Unit name → value before and after; an absent side means the unit was absent. Absent itself, it is all that the
-   * stored offer says, new to everybody.
+   * Unit name → value before and after; an absent side means the unit was absent. Absent itself, at revision 1 only, it is
+   * all that the offer says as it was written in the same transaction: no copy of that is kept until the offer changes.
    */
   units?: ChangedUnits
   stamp: Stamp
@@ -36,13 +36,9 @@ export const appendChanges = async (sql: RawSql, rows: readonly NewOfferChange[]
   if (rows.length === 0) return
   await sql.$executeRaw`
     INSERT INTO offer_changes (
-      vendor_id, external_id, revision, kind, units, stamp, source, message_id, traceparent
+      vendor_id, external_id, revision, kind, diff, stamp, source, message_id, traceparent
     )
-    SELECT "vendorId", "externalId", revision, kind, COALESCE(units, (
-      SELECT jsonb_object_agg(unit.name, jsonb_build_object('new', unit.value))
-      FROM offers o, jsonb_each(o.content) AS unit(name, value)
-      WHERE o.vendor_id = r."vendorId" AND o.external_id = r."externalId"
-    )), stamp, source, "messageId", traceparent
+    SELECT "vendorId", "externalId", revision, kind, units, stamp, source, "messageId", traceparent
     FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
       "vendorId" int, "externalId" text, revision int, kind text, units jsonb, stamp text, source text,
       "messageId" text, traceparent text
@@ -60,7 +56,7 @@ export const listChanges = async (
   const rows = await sql.$queryRaw<Nullable<OfferChangeRow>[]>`
     SELECT c.id::text AS id, c.vendor_id AS "vendorId", c.external_id AS "externalId", c.revision, c.kind, c.units,
            c.stamp, c.source, c.message_id AS "messageId", c.created_at AS "createdAt"
-    FROM offer_changes c JOIN vendors v ON v.id = c.vendor_id
+    FROM offer_history c JOIN vendors v ON v.id = c.vendor_id
     WHERE v.slug = ${vendorSlug} AND c.external_id = ${externalId}
     ORDER BY c.revision DESC LIMIT ${limit}`
   return rows.map((row) => present<OfferChangeRow>(row))
@@ -78,7 +74,14 @@ export const readChanges = async (
   sql: Sql,
   { after, limit = LIST_LIMIT }: { after: number; limit?: number }
 ): Promise<WholeOfferChange[]> => {
-  const rows = await page<WholeOfferChange>(sql, Prisma.sql`c.units`, after, limit)
+  const rows = await page<WholeOfferChange>(
+    sql,
+    Prisma.sql`COALESCE(c.diff, (
+    SELECT jsonb_object_agg(unit.name, jsonb_build_object('new', unit.value)) FROM ${UNITS_OF_WHOLE}
+  )) AS units`,
+    after,
+    limit
+  )
   return rows.map((row) => present<WholeOfferChange>(row))
 }
 
@@ -87,9 +90,19 @@ export const readChangeTexts = async (
   sql: RawSql,
   { after, limit }: { after: number; limit: number }
 ): Promise<OfferChangeText[]> => {
-  const rows = await page<OfferChangeText>(sql, Prisma.sql`c.units::text AS units`, after, limit)
+  const rows = await page<OfferChangeText>(
+    sql,
+    Prisma.sql`COALESCE(c.diff::text, (
+    SELECT '{' || string_agg(to_json(unit.name) || ':{"new":' || unit.value || '}', ',') || '}' FROM ${UNITS_OF_WHOLE}
+  )) AS units`,
+    after,
+    limit
+  )
   return rows.map((row) => present<OfferChangeText>(row))
 }
+
+/** Of a change without a diff of its own. */
+const UNITS_OF_WHOLE = Prisma.sql`jsonb_each(c.whole) AS unit(name, value)`
 
 const page = <T>(sql: RawSql, units: Prisma.Sql, after: number, limit: number): Promise<Nullable<T>[]> =>
   sql.$queryRaw`
@@ -97,8 +110,16 @@ const page = <T>(sql: RawSql, units: Prisma.Sql, after: number, limit: number): 
            c.source, c.message_id AS "messageId", c.traceparent,
            to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "changedAt"
     FROM (
-      SELECT *, sum(pg_column_size(units)) OVER (ORDER BY seq) - pg_column_size(units) AS bytes_before
-      FROM (SELECT * FROM offer_changes WHERE seq > ${after}::bigint ORDER BY seq LIMIT ${limit}) page
+      SELECT *, sum(pg_column_size(COALESCE(diff, whole))) OVER (ORDER BY seq) - pg_column_size(COALESCE(diff, whole))
+             AS bytes_before
+      FROM (
+        SELECT *, CASE WHEN diff IS NULL THEN COALESCE(
+          (SELECT f.content FROM first_contents f WHERE f.vendor_id = n.vendor_id AND f.external_id = n.external_id),
+          (SELECT o.content FROM offers o WHERE o.vendor_id = n.vendor_id AND o.external_id = n.external_id)
+        ) END AS whole
+        FROM (SELECT * FROM offer_changes WHERE seq > ${after}::bigint ORDER BY seq LIMIT ${limit}) n
+        OFFSET 0 -- looked up once a row, though it is used more often
+      ) page
     ) c JOIN vendors v ON v.id = c.vendor_id
     WHERE c.bytes_before < ${PAGE_BYTES}
     ORDER BY c.seq`
