@@ -11,7 +11,7 @@ export interface Hand {
   take: (message: ConsumeMessage) => Delivery
   /** The channel is gone, and every delivery with it. */
   lose: () => void
-  /** From now on keeps acknowledgements back for `flush`. */
+  /** From now on keeps acknowledgements back for `flush`; else those of one turn are sent together at its end. */
   collect: () => void
   /** Sends the acknowledgements kept back, in one command as far as they are the oldest in hand. */
   flush: () => void
@@ -31,9 +31,25 @@ export const createHand = (channel: Channel): Hand => {
   }
 
   const answer = (message: ConsumeMessage, verb: Verb): void => {
-    if (verb !== 'ack') channel.nack(message, false, verb === 'requeue')
-    else if (isCollecting) collected.push(message)
-    else channel.ack(message)
+    if (verb !== 'ack') return channel.nack(message, false, verb === 'requeue')
+    collected.push(message)
+    if (collected.length > 1 || isCollecting) return
+    queueMicrotask(() => {
+      if (!isCollecting && !isLost) flush()
+    })
+  }
+
+  const flush = (): void => {
+    const oldest = Math.min(...[...unsettled.values()].map(tagOf))
+    const ready = collected.splice(0).toSorted((a, b) => tagOf(a) - tagOf(b))
+    const before = ready.filter((message) => tagOf(message) < oldest)
+    const last = before.at(-1)
+    try {
+      if (last !== undefined) channel.ack(last, before.length > 1)
+      for (const message of ready.slice(before.length)) channel.ack(message)
+    } catch {
+      // The connection is closing: the broker delivers them again.
+    }
   }
 
   const take = (message: ConsumeMessage): Delivery => {
@@ -74,14 +90,7 @@ export const createHand = (channel: Channel): Hand => {
     collect: () => {
       isCollecting = true
     },
-    flush: () => {
-      const oldest = Math.min(...[...unsettled.values()].map(tagOf))
-      const ready = collected.splice(0).toSorted((a, b) => tagOf(a) - tagOf(b))
-      const before = ready.filter((message) => tagOf(message) < oldest)
-      const last = before.at(-1)
-      if (last !== undefined) channel.ack(last, true)
-      for (const message of ready.slice(before.length)) channel.ack(message)
-    },
+    flush,
     whenEmpty: async (timeoutMs) => {
       if (isLost || unsettled.size === 0) return
       const emptied = new Promise<void>((resolve) => empty.push(resolve))
