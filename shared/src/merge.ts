@@ -75,6 +75,7 @@ export const merge = (current: OfferState | undefined, fact: Fact): Merged => {
   const isVisible = state !== 'incomplete'
   const outcome = outcomeOf(current?.state, state, isChanged)
   const isNews = isVisible && (isChanged || !wasVisible)
+  const isWhole = wasVisible || current === undefined // the diff is all that readers do not know
 
   return {
     outcome,
@@ -90,7 +91,7 @@ export const merge = (current: OfferState | undefined, fact: Fact): Merged => {
     },
     // Readers never saw an incomplete row, so what completes it shows them everything.
     ...(isNews
-      ? { change: { kind: kindOf(outcome), units: wasVisible ? diff : diffOf({}, draft.content) } }
+      ? { change: { kind: kindOf(outcome), units: isWhole ? diff : diffOf({}, draft.content) } }
       : {})
   }
 }

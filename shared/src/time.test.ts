@@ -15,6 +15,14 @@ describe('instants', () => {
     )
   })
 
+  test.each(['2026-02-28', '2024-02-29', '2026-12-31', '1969-12-31', '0001-01-01'])(
+    'the same is meant with six digits of a second and with three, on %s',
+    (day) => {
+      expect(fromIso(`${day}T23:59:59.123000Z`)).toBe(fromIso(`${day}T23:59:59.123Z`))
+      expect(fromIso(`${day}T23:59:59.123456Z`)).toBe((fromIso(`${day}T23:59:59.123Z`) ?? 0) + 456)
+    }
+  )
+
   test('dates keep their milliseconds', () => {
     fc.assert(
       fc.property(micros, (value) => {
@@ -32,6 +40,10 @@ describe('instants', () => {
     'yesterday',
     '2026-02-30T10:00:00Z',
     '2026-11-23T25:00:00Z',
+    '2026-02-30T10:00:00.000000Z',
+    '2026-11-23T24:00:00.000000Z',
+    '2026-11-23T10:60:00.000000Z',
+    '2026-00-10T10:00:00.000000Z',
     '2026-11-23',
     '2026-11-23T10:00:00'
   ])('%j is no instant', (text) => expect(fromIso(text)).toBeUndefined())

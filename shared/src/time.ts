@@ -26,9 +26,16 @@ let lately = { millis: Number.NaN, text: '' }
 
 /** The inverse of `toIso`; `undefined` when the text is not an instant. */
 export const fromIso = (text: string): Micros | undefined => {
+  if (OF_OURS.test(text)) return Date.parse(`${text.slice(0, 23)}Z`) * 1000 + Number(text.slice(23, 26))
   if (!ISO_INSTANT.test(text)) return undefined
   return instantOrUndefined(text)
 }
+
+/**
+ * What `toIso` writes, and every envelope carries twice: `Date` reads it in a tenth of the time. It would take a 30th of
+ * February for a day of March and 24:00 for an hour, so the ends of months and what is no hour are left to others.
+ */
+const OF_OURS = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3])(:[0-5]\d){2}\.\d{6}Z$/
 
 const ISO_INSTANT = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|z|[+-]\d{2}:?\d{2})$/
 const ISO_LOCAL = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?)?$/
