@@ -20,7 +20,7 @@ export interface PublishingDeps {
   onPublished: (count: number) => void
 }
 
-const BATCH = 200
+const BATCH = 500
 /** A broker that is away for longer is left to the next attempt, perhaps of another worker. */
 const PATIENCE_MS = 5_000
 /** The bell tells; this is for one that was not rung. */
