@@ -12,7 +12,7 @@ export interface RawSql {
 
 /**
  * Statements straight to the driver, for whoever moves documents by the thousand. On its way through Prisma every
- * parameter and every row is written and parsed as JSON once more, which cost the worker as much as Postgres' own protocol.
+ * parameter and every row is written and parsed as JSON once more (docs/decisions/0017).
  */
 export interface Direct {
   /** Each statement commits by itself. */
