@@ -173,7 +173,7 @@ describe('the word that it is over', () => {
     await sweep()
     expect(await presenceOf(id), 'somebody has it').toEqual(ACTIVE)
     await shop.query(
-      `UPDATE expiries SET sent_at = sent_at - interval '11 minutes' WHERE external_id = '${id}'`
+      `UPDATE expiries SET sent_at = sent_at - interval '31 minutes' WHERE external_id = '${id}'`
     )
     await sweep()
     await untilExpired(id)
@@ -187,6 +187,19 @@ describe('the word that it is over', () => {
     expect(await noted(id)).toBe(1)
     await sweep()
     await untilExpired(id)
+  })
+
+  test('waits while thousands are under way: the queue is everybody’s', async () => {
+    const { id, source } = await listing(inMs(LATER_MS))
+    await over(id)
+    const others = `source_id = ${source.id} AND external_id LIKE 'other%'`
+    await shop.query(`
+      INSERT INTO expiries (source_id, external_id, stamp, expires_at, sent_at)
+      SELECT ${source.id}, 'other' || n, 'x', now(), now() FROM generate_series(1, 5000) n`)
+    expect(await takeExpired(sql, 10)).toEqual([])
+    await shop.query(`DELETE FROM expiries WHERE ${others} AND external_id <= 'other2'`)
+    expect((await takeExpired(sql, 10)).map(({ externalId }) => externalId)).toEqual([id])
+    await shop.query(`DELETE FROM expiries WHERE ${others}`)
   })
 
   test('is sent by a scheduler by itself', async () => {

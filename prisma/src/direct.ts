@@ -12,7 +12,7 @@ export interface RawSql {
 
 /**
  * Statements straight to the driver, for whoever moves documents by the thousand. On its way through Prisma every
- * parameter and every row is written and parsed as JSON once more (docs/decisions/0017).
+ * parameter and every row is written and parsed as JSON once more (docs/decisions/0020).
  */
 export interface Direct {
   /** Each statement commits by itself. */

@@ -82,9 +82,13 @@ const NODE_CODES: ReadonlySet<string> = new Set([
   'EAI_AGAIN'
 ])
 
+/** Of a certificate, as OpenSSL and Node's own check of the name say it. */
+const TLS_CODE =
+  /^(CERT|CRL|UNABLE_TO|ERROR_IN_C|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERR_TLS_|ERR_SSL_)/
+
 /** The driver throws these without any code. */
 const DRIVER_MESSAGES =
-  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end|The server does not support SSL connections|There was an error establishing an SSL connection)/
 
 /** Of P2028: statements that were each short enough took too long together. */
 const EXPIRED = /on an expired transaction/
@@ -156,7 +160,7 @@ const verdictOf = (links: readonly Link[]): Verdict | undefined => {
   const state = links.map(sqlState).find(Boolean)
   if (state !== undefined) return SQLSTATES[state] ?? SQLSTATES[state.slice(0, 2)]
   const codes = links.map(({ code }) => code).filter((code) => typeof code === 'string')
-  if (codes.some((code) => NODE_CODES.has(code))) return 'unavailable'
+  if (codes.some((code) => NODE_CODES.has(code) || TLS_CODE.test(code))) return 'unavailable'
   if (links.some(({ kind }) => DRIVER_KINDS.has(kind))) return 'unavailable'
   if (links.some(({ message }) => typeof message === 'string' && DRIVER_MESSAGES.test(message)))
     return 'unavailable'

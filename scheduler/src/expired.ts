@@ -23,6 +23,7 @@ export const withdrawExpired = async (
   { db: { sql }, publisher, exchange, log }: ExpiredDeps,
   signal: AbortSignal
 ): Promise<void> => {
+  await dropExpired(sql) // those whose word has arrived are under way no more
   let sent = 0
   for (let isLast = false; !isLast && !signal.aborted;) {
     const offers = await takeExpired(sql, PAGE)
@@ -35,7 +36,6 @@ export const withdrawExpired = async (
     await giveBackExpired(sql, unsent)
     log.warn({ unsent: unsent.length }, 'expired offers not withdrawn, soon again')
   }
-  await dropExpired(sql)
   if (sent > 0) log.info({ sent }, 'expired offers withdrawn')
 }
 

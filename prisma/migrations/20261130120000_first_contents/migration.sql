@@ -1,5 +1,8 @@
 -- The change that creates an offer keeps no copy of it as long as the offer says just that. The column is named anew so that
 -- workers of the release before hold what they have instead of telling a change without its units.
+-- In the order of the workers, which write an offer and then its change: the other way round one would wait for the other.
+LOCK TABLE "offers" IN SHARE ROW EXCLUSIVE MODE;
+
 -- AlterTable
 ALTER TABLE "offer_changes" RENAME COLUMN "units" TO "diff";
 ALTER TABLE "offer_changes" ALTER COLUMN "diff" DROP NOT NULL;

@@ -40,7 +40,9 @@ export interface ExpiredOffer extends Expiry {
 }
 
 /** A word that was sent and changed nothing for so long is sent again: its sender may have died with it. */
-const AGAIN_AFTER = Prisma.sql`interval '10 minutes'`
+const AGAIN_AFTER = Prisma.sql`interval '30 minutes'`
+/** So many words may be under way: a feed whose offers are all over at midnight floods no queue. */
+const MAX_UNDER_WAY = 5_000
 
 /** What decided last whether the offer is there. */
 const PRESENCE_STAMP = Prisma.sql`COALESCE(o.unit_stamps ->> 'presence', o.base_stamp) COLLATE "C"`
@@ -57,7 +59,16 @@ export const takeExpired = async (sql: Sql, limit: number): Promise<ExpiredOffer
       JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = e.external_id
       WHERE e.expires_at <= now() AND (e.sent_at IS NULL OR e.sent_at < now() - ${AGAIN_AFTER})
         AND o.state = 'active' AND ${PRESENCE_STAMP} = e.stamp
-      ORDER BY e.expires_at, e.source_id, e.external_id LIMIT ${limit}
+        -- One that died is in the dead letters, and waits there for a person.
+        AND NOT EXISTS (
+          SELECT FROM feed_records f
+          WHERE f.source_id = e.source_id AND f.external_id = e.external_id AND f.outcome = 'dead' AND f.stamp > e.stamp
+        )
+      ORDER BY e.expires_at, e.source_id, e.external_id
+      LIMIT least(${limit}, (
+        SELECT greatest(0, ${MAX_UNDER_WAY} - count(*)) FROM expiries w
+        WHERE w.expires_at <= now() AND w.sent_at >= now() - ${AGAIN_AFTER}
+      ))
       FOR UPDATE OF e SKIP LOCKED
     )
     UPDATE expiries e SET sent_at = now()
@@ -73,18 +84,28 @@ export const takeExpired = async (sql: Sql, limit: number): Promise<ExpiredOffer
 /** Those of which the word did not leave are anybody's again. */
 export const giveBackExpired = async (sql: Sql, rows: readonly Expiry[]): Promise<void> => {
   await sql.$executeRaw`
-    UPDATE expiries e SET sent_at = NULL
-    FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r("sourceId" int, "externalId" text, stamp text)
-    WHERE e.source_id = r."sourceId" AND e.external_id = r."externalId" AND e.stamp = r.stamp`
+    WITH given AS (
+      SELECT e.source_id, e.external_id FROM expiries e
+      JOIN jsonb_to_recordset(${toRows(rows)}::jsonb) AS r("sourceId" int, "externalId" text, stamp text)
+        ON e.source_id = r."sourceId" AND e.external_id = r."externalId" AND e.stamp = r.stamp
+      ORDER BY e.source_id, e.external_id FOR UPDATE OF e
+    )
+    UPDATE expiries e SET sent_at = NULL FROM given
+    WHERE e.source_id = given.source_id AND e.external_id = given.external_id`
 }
 
 /** Forgets times that are over and decide nothing any more: the offer is withdrawn, or something newer was said. */
 export const dropExpired = (sql: Sql): Promise<number> =>
   sql.$executeRaw`
-    DELETE FROM expiries e USING sources s
-    WHERE e.expires_at <= now() AND s.id = e.source_id
-      AND NOT EXISTS (
-        SELECT FROM offers o
-        WHERE o.vendor_id = s.vendor_id AND o.external_id = e.external_id
-          AND o.state <> 'withdrawn' AND ${PRESENCE_STAMP} = e.stamp
-      )`
+    WITH settled AS (
+      SELECT e.source_id, e.external_id FROM expiries e JOIN sources s ON s.id = e.source_id
+      WHERE e.expires_at <= now()
+        AND NOT EXISTS (
+          SELECT FROM offers o
+          WHERE o.vendor_id = s.vendor_id AND o.external_id = e.external_id
+            AND o.state <> 'withdrawn' AND ${PRESENCE_STAMP} = e.stamp
+        )
+      ORDER BY e.source_id, e.external_id FOR UPDATE OF e SKIP LOCKED
+    )
+    DELETE FROM expiries e USING settled
+    WHERE e.source_id = settled.source_id AND e.external_id = settled.external_id`

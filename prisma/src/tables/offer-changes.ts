@@ -78,7 +78,7 @@ export const readChanges = async (
     sql,
     Prisma.sql`COALESCE(c.diff, (
     SELECT jsonb_object_agg(unit.name, jsonb_build_object('new', unit.value)) FROM ${UNITS_OF_WHOLE}
-  )) AS units`,
+  ), '{}') AS units`,
     after,
     limit
   )
@@ -94,14 +94,14 @@ export const readChangeTexts = async (
     sql,
     Prisma.sql`COALESCE(c.diff::text, (
     SELECT '{' || string_agg(to_json(unit.name) || ':{"new":' || unit.value || '}', ',') || '}' FROM ${UNITS_OF_WHOLE}
-  )) AS units`,
+  ), '{}') AS units`,
     after,
     limit
   )
   return rows.map((row) => present<OfferChangeText>(row))
 }
 
-/** Of a change without a diff of its own. */
+/** Of a change without a diff of its own. None, where somebody took its offer away past every trigger: it still has its place. */
 const UNITS_OF_WHOLE = Prisma.sql`jsonb_each(c.whole) AS unit(name, value)`
 
 const page = <T>(sql: RawSql, units: Prisma.Sql, after: number, limit: number): Promise<Nullable<T>[]> =>
@@ -110,16 +110,15 @@ const page = <T>(sql: RawSql, units: Prisma.Sql, after: number, limit: number): 
            c.source, c.message_id AS "messageId", c.traceparent,
            to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "changedAt"
     FROM (
-      SELECT *, sum(pg_column_size(COALESCE(diff, whole))) OVER (ORDER BY seq) - pg_column_size(COALESCE(diff, whole))
-             AS bytes_before
-      FROM (
+      SELECT *, sum(size) OVER (ORDER BY seq) - size AS bytes_before
+      FROM (SELECT *, COALESCE(pg_column_size(COALESCE(diff, whole)), 0) AS size FROM (
         SELECT *, CASE WHEN diff IS NULL THEN COALESCE(
           (SELECT f.content FROM first_contents f WHERE f.vendor_id = n.vendor_id AND f.external_id = n.external_id),
           (SELECT o.content FROM offers o WHERE o.vendor_id = n.vendor_id AND o.external_id = n.external_id)
         ) END AS whole
         FROM (SELECT * FROM offer_changes WHERE seq > ${after}::bigint ORDER BY seq LIMIT ${limit}) n
         OFFSET 0 -- looked up once a row, though it is used more often
-      ) page
+      ) found) page
     ) c JOIN vendors v ON v.id = c.vendor_id
     WHERE c.bytes_before < ${PAGE_BYTES}
     ORDER BY c.seq`
