@@ -323,6 +323,14 @@ describe('without Prisma in between', () => {
     await expect(twice).rejects.toMatchObject({ constructor: DataError, code: 'DB_DATA' })
   })
 
+  it('a server without a certificate we can trust is away, on either path', async () => {
+    const distrustful = open(`${database.url}?sslmode=verify-full`)
+    const isAway = { code: 'DB_UNAVAILABLE' }
+    await expect(raw(distrustful.sql, 'SELECT 1')).rejects.toMatchObject(isAway)
+    await expect(direct(distrustful.direct.sql, 'SELECT 1')).rejects.toMatchObject(isAway)
+    await distrustful.close()
+  })
+
   it('a transaction is committed, or leaves nothing behind', async () => {
     const insert = (tx: RawSql, slug: string): Promise<unknown> =>
       tx.$executeRaw`INSERT INTO vendors (slug, name) VALUES (${slug}, '')`
