@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Db, Sql } from '@sluice/prisma/client'
 import {
   findSkippable,
+  markSkippable,
   settleFeedRecords,
   type FeedRecordRow,
   type SkipQuestion
@@ -282,6 +283,33 @@ describe('feed records', () => {
     )
     await expect(Promise.all(writes)).resolves.toHaveLength(20)
   })
+})
+
+it('what is skipped is noted as seen, once a run', async () => {
+  const offers = ['x', 'y'].map((externalId) =>
+    anOffer({ vendorId: source.vendorId, externalId, rowVersion: 1 })
+  )
+  await writeOffers(sql, offers)
+  await settleFeedRecords(sql, [record('x'), record('y')])
+  const run = await claim('skipping')
+  const id = run?.id ?? ''
+  const ask = (...names: string[]) =>
+    markSkippable(sql, id, {
+      sourceId: source.id,
+      sourceSlug: source.slug,
+      formatVersion: 1,
+      sourceRevision: 1,
+      recordHashes: names.map(hashOf)
+    })
+  expect(await markSeen(sql, id, ['y'])).toEqual(new Set(['y']))
+  expect(await ask('x', 'y', 'other')).toEqual(
+    new Map([
+      [hashOf('x'), { externalId: 'x', isNew: true }],
+      [hashOf('y'), { externalId: 'y', isNew: false }]
+    ])
+  )
+  expect(await ask('x')).toEqual(new Map([[hashOf('x'), { externalId: 'x', isNew: false }]]))
+  expect(await markSeen(sql, id, ['x', 'z'])).toEqual(new Set(['z']))
 })
 
 describe('a record is skipped', () => {

@@ -60,7 +60,7 @@ describe('migrate', () => {
     it('keeps the book of Prisma', async () => {
       const rows = await database.db.sql.$queryRaw<object[]>`
         SELECT migration_name, applied_steps_count AS steps, finished_at IS NOT NULL AS finished
-        FROM _prisma_migrations`
+        FROM _prisma_migrations ORDER BY started_at`
       expect(rows[0]).toEqual({ migration_name: expect.stringMatching(/_init$/), steps: 1, finished: true })
     })
 

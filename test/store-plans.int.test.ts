@@ -4,7 +4,7 @@ import { insertDeadLetters } from '@sluice/prisma/tables/dead-letters'
 import { lockDeadLetters } from '@sluice/prisma/tables/dead-letter-acts'
 import { closeRejections, openRejections } from '@sluice/prisma/tables/rejections'
 import { findDeliveries, settleDeliveries } from '@sluice/prisma/tables/deliveries'
-import { findSkippable, settleFeedRecords } from '@sluice/prisma/tables/feed-records'
+import { findSkippable, markSkippable, settleFeedRecords } from '@sluice/prisma/tables/feed-records'
 import { settledOutcomes } from '@sluice/prisma/tables/feed-runs'
 import { resolveLocations } from '@sluice/prisma/tables/locations'
 import { listOffers, readOffers, writeOffers } from '@sluice/prisma/tables/offers'
@@ -115,6 +115,10 @@ const hot: Record<string, { tables: string[]; run: (sql: Sql) => Promise<unknown
     run: (sql) => listOffers(sql, { vendorSlug: 'late' })
   },
   findSkippable: { tables: ['feed_records', 'offers'], run: (sql) => findSkippable(sql, question()) },
+  markSkippable: {
+    tables: ['feed_records', 'offers', 'run_seen'],
+    run: (sql) => markSkippable(sql, '1', question())
+  },
   settleFeedRecords: {
     tables: ['feed_records'],
     run: (sql) =>

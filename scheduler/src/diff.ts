@@ -4,7 +4,7 @@ import type { FeedFormat } from '@sluice/shared/formats'
 import { hashOf, parseRecord, readHead, type ParsedRecord, type RawRecord } from '@sluice/shared/records'
 import type { Micros } from '@sluice/shared/time'
 import type { Db } from '@sluice/prisma/client'
-import { findSkippable } from '@sluice/prisma/tables/feed-records'
+import { markSkippable } from '@sluice/prisma/tables/feed-records'
 import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
@@ -90,7 +90,7 @@ export const createDiff = (options: DiffOptions) => {
   /** What to send, in file order. */
   return async (records: readonly RawRecord[], fileFactAt: Micros): Promise<Changed[]> => {
     const hashes = records.map(hashOf)
-    const skippable = await findSkippable(db.sql, {
+    const skippable = await markSkippable(db.sql, run.id, {
       sourceId: source.id,
       sourceSlug: source.slug,
       formatVersion: format.formatVersion,
@@ -99,8 +99,8 @@ export const createDiff = (options: DiffOptions) => {
     })
     const known = records.flatMap((raw, index): Known[] => {
       const hash = hashes[index] ?? ''
-      const externalId = skippable.get(hash)
-      if (externalId !== undefined) return [{ raw, externalId }]
+      const found = skippable.get(hash)
+      if (found !== undefined) return [{ raw, externalId: found.externalId }]
       const readable = read(raw, hash, fileFactAt)
       return readable === undefined ? [] : [readable]
     })
@@ -108,8 +108,9 @@ export const createDiff = (options: DiffOptions) => {
     const fresh = await markSeen(
       db.sql,
       run.id,
-      known.map(({ externalId }) => externalId)
+      known.flatMap(({ externalId, envelope }) => (envelope === undefined ? [] : [externalId]))
     )
+    for (const { externalId, isNew } of skippable.values()) if (isNew) fresh.add(externalId)
     return known.flatMap(({ raw, externalId, envelope }) => {
       if (!fresh.delete(externalId)) {
         ledger.figures.duplicates += 1

@@ -2,6 +2,7 @@ import type { Outcome } from '@sluice/shared/change'
 import { listedStampOf, NO_RECORD_HASH, type Envelope, type FactAtFrom } from '@sluice/shared/envelope'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { RawSql, Sql } from '../client.ts'
+import { Prisma } from '../generated/client.ts'
 import { toRows, type Id } from '../rows.ts'
 import { settledOutcome } from './settled-outcome.ts'
 
@@ -58,7 +59,36 @@ export interface SkipQuestion {
  */
 export const findSkippable = async (sql: Sql, question: SkipQuestion): Promise<Map<string, string>> => {
   if (question.recordHashes.length === 0) return new Map()
-  const rows = await sql.$queryRaw<{ recordHash: string; externalId: string }[]>`
+  const rows = await sql.$queryRaw<{ recordHash: string; externalId: string }[]>(skippable(question))
+  return new Map(rows.map(({ recordHash, externalId }) => [recordHash, externalId]))
+}
+
+/** A record that need not be sent, and whether this run has not seen its offer before. */
+export interface Skippable {
+  externalId: string
+  isNew: boolean
+}
+
+/** `findSkippable`, whose ids are noted as seen by the run: by their hash → which, and whether for the first time. */
+export const markSkippable = async (
+  sql: Sql,
+  runId: Id,
+  question: SkipQuestion
+): Promise<Map<string, Skippable>> => {
+  if (question.recordHashes.length === 0) return new Map()
+  const rows = await sql.$queryRaw<(Skippable & { recordHash: string })[]>`
+    WITH found AS (${skippable(question)}), seen AS (
+      INSERT INTO run_seen (run_id, external_id)
+      SELECT ${runId}::bigint, "externalId" FROM found ORDER BY "externalId" COLLATE "C"
+      ON CONFLICT DO NOTHING
+      RETURNING external_id
+    )
+    SELECT "recordHash", "externalId", seen.external_id IS NOT NULL AS "isNew"
+    FROM found LEFT JOIN seen ON seen.external_id = found."externalId"`
+  return new Map(rows.map(({ recordHash, ...found }) => [recordHash, found]))
+}
+
+const skippable = (question: SkipQuestion): Prisma.Sql => Prisma.sql`
     SELECT f.record_hash AS "recordHash", f.external_id AS "externalId"
     FROM feed_records f
     JOIN sources s ON s.id = f.source_id
@@ -82,8 +112,6 @@ export const findSkippable = async (sql: Sql, question: SkipQuestion): Promise<M
           )
         )
       )`
-  return new Map(rows.map(({ recordHash, externalId }) => [recordHash, externalId]))
-}
 
 /**
  * Offers a feed lists no more, by a stamp newer than since when its newest list is true: external id → since when it says
