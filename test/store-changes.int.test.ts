@@ -90,13 +90,14 @@ describe('changes', () => {
     it.each<[string, Partial<StoredOffer>]>([
       ['has changed', { content: { transaction: 'rent' }, revision: 2 }],
       ['is incomplete again, which is no change to anybody', { state: 'incomplete', content: {} }],
-      ['has only new stamps', { baseStamp: stampAt(9) }]
+      ['has only new stamps', { baseStamp: stampAt(9) }],
+      ['was changed and changed back in one batch', { revision: 3 }]
     ])('when the offer %s', async (what, next) => {
       const created = await createdAs(what)
       const written = await writeOffers(sql, [{ ...created, ...next }])
       expect(written).toHaveLength(1)
       expect(await toldOf(what)).toEqual(units)
-      await writeOffers(sql, [{ ...created, content: { transaction: 'lease' }, revision: 3, rowVersion: 2 }])
+      await writeOffers(sql, [{ ...created, content: { transaction: 'lease' }, revision: 4, rowVersion: 2 }])
       expect(await toldOf(what)).toEqual(units)
     })
 

@@ -41,7 +41,8 @@ BEGIN
 END $$;
 
 CREATE TRIGGER "offers_changed_first" AFTER UPDATE ON "offers"
-    FOR EACH ROW WHEN (OLD."revision" = 1 AND OLD."content" IS DISTINCT FROM NEW."content")
+    -- A batch may change an offer and change it back: its later changes would find another revision, and not look.
+    FOR EACH ROW WHEN (OLD."revision" = 1 AND (NEW."revision" > 1 OR OLD."content" IS DISTINCT FROM NEW."content"))
     EXECUTE FUNCTION "keep_first_content"();
 CREATE TRIGGER "offers_deleted_first" AFTER DELETE ON "offers"
     FOR EACH ROW WHEN (OLD."revision" = 1)
