@@ -107,8 +107,9 @@ const PERIODS = { месяц: 'month', month: 'month', день: 'day', day: 'da
 const OLD_ROUBLE = 'RUR'
 
 const priceOf = (offer: YrlRecord): OfferContent['listPrice'] => {
-  const { value, currency, period } = offer.price
-  if (isZero(value)) return { onRequest: true }
+  const { value, currency, period, unit } = offer.price
+  // The price of a square metre is nobody's total, and feeds do not say of which of their areas it is meant.
+  if (unit !== undefined || isZero(value)) return { onRequest: true }
   const code = currency.trim().toUpperCase()
   return {
     amount: toDecimal(value),
@@ -135,13 +136,17 @@ const coordinatesOf = ({ latitude, longitude }: YrlRecord['location']): OfferCon
 
 const toUrl = (address: string): string => address.trim().replaceAll(/\s/g, '%20')
 
-/** What no unit takes, an area in a unit nobody knows among it. */
+/** What no unit takes, a price by the square metre and an area in a unit nobody knows among it. */
 const extrasOf = (offer: YrlRecord, record: unknown): Record<string, unknown> => {
   const { area, 'lot-area': lot, 'sales-agent': agent, category } = offer
+  const { value, currency, unit, period } = offer.price
   const [, ...phones] = agent?.phone ?? []
   return {
     ...leftoversOf(YrlRecordSchema, record),
     ...(offer['commercial-type'] === undefined ? {} : { category }),
+    ...(unit === undefined
+      ? {}
+      : { price: { value, currency, unit, ...(period === undefined ? {} : { period }) } }),
     ...(area !== undefined && toArea(area) === undefined ? { area: `${area.value} ${area.unit}` } : {}),
     ...(lot !== undefined && toArea(lot) === undefined ? { 'lot-area': `${lot.value} ${lot.unit}` } : {}),
     ...(phones.length === 0 ? {} : { 'sales-agent/phone': phones })

@@ -65,7 +65,8 @@ export const YrlRecordSchema = Type.Object({
     currency: Type.String({ pattern: '^\\s*[A-Za-z]{3}\\s*$', description: 'three letters, like RUB' }),
     period: optional(
       Type.Enum(['месяц', 'month', 'день', 'day'], { description: 'месяц (month) or день (day)' })
-    )
+    ),
+    unit: optional(text(40, 'what the price is for, like кв. м or сотка, if it is not the whole'))
   }),
   area,
   'lot-area': area,
