@@ -84,7 +84,7 @@ describe('an offer with an expiry date', () => {
     expect(await noted(id)).toBe(0)
 
     expect(await run()).toMatchObject({ unchangedSince: expect.any(String) as unknown, vanished: 0 })
-    await write(offer(id, new Date(0)))
+    await write(offer(id, new Date('2001-01-01')))
     const again = await run()
     expect(await settledOutcomes(sql, again.id), 'still listed, and over').toMatchObject({ unchanged: 1 })
     expect(await presenceOf(id)).toEqual(EXPIRED)

@@ -88,12 +88,17 @@ const toUpsert = (offer: YrlRecord, record: unknown, context: MappingContext): C
 
 /** A date alone is a day on which the offer still holds. */
 const DAY_ALONE = /^\d{4}-\d{2}-\d{2}$/
+/** What MySQL writes for no date. */
+const ZERO_DATE = /^0000-00-00/
+/** Nothing expired before this: 0001-01-01, 1899-12-30 and 1970-01-01 are what programs write for no date. */
+const FIRST_EXPIRY = '1971-01-01'
 
 const untilOf = (offer: YrlRecord, { timeZone }: MappingContext): string | undefined => {
   const text = offer['expire-date']?.trim()
-  if (text === undefined) return undefined
+  if (text === undefined || ZERO_DATE.test(text)) return undefined
   try {
-    return toIso(toMicros(DAY_ALONE.test(text) ? `${text}T23:59:59.999` : text, timeZone))
+    const until = toIso(toMicros(DAY_ALONE.test(text) ? `${text}T23:59:59.999` : text, timeZone))
+    return until < FIRST_EXPIRY ? undefined : until
   } catch (thrown) {
     if (!(thrown instanceof RecordError)) throw thrown
     throw wrong('/expire-date', 'send ISO 8601, like 2026-12-20T00:00:00+03:00')
