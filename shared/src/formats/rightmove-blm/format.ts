@@ -1,5 +1,6 @@
 import type { Change } from '../../change.ts'
 import { textUnit, type OfferContent } from '../../offer.ts'
+import { isEmptyElement } from '../convert.ts'
 import { isZero, toDecimal } from '../decimal.ts'
 import { valueAt, type Format } from '../format.ts'
 import { leftoversOf } from '../leftovers.ts'
@@ -34,7 +35,10 @@ export const rightmoveBlm: Format = {
     'text'
   ],
   recordSchema: RightmoveRecordSchema,
-  ignored: [{ path: 'CREATE_DATE', reason: 'when the agency wrote it down first' }],
+  ignored: [
+    { path: 'CREATE_DATE', reason: 'when the agency wrote it down first' },
+    { path: 'COUNTRY_CODE', reason: 'GB is the only one that is read, and what none means' }
+  ],
   toChange: (record) => (isHidden(record) ? HIDDEN : toUpsert(parseRightmove(record), record))
 }
 
@@ -45,7 +49,20 @@ const isHidden = (record: unknown): boolean => {
 }
 const HIDDEN: Change = { kind: 'withdraw', reason: 'unpublished' }
 
+/** Places of the overseas files (`Version : 3i`), whose prices are in the money of a country they must name. */
+const OVERSEAS = ['OS_TOWN_CITY', 'OS_REGION', 'ZIPCODE']
+
+const demandCountry = ({ COUNTRY_CODE }: RightmoveRecord, record: unknown): void => {
+  if (COUNTRY_CODE !== undefined) return
+  if (OVERSEAS.every((column) => isEmptyElement(valueAt(record, [column])))) return
+  throw missing(
+    '/COUNTRY_CODE',
+    `a row with ${OVERSEAS.join(', ')} must say GB; properties overseas are not read yet`
+  )
+}
+
 const toUpsert = (row: RightmoveRecord, record: unknown): Change => {
+  demandCountry(row, record)
   const { media, columns } = mediaOf(record)
   return {
     kind: 'upsert',

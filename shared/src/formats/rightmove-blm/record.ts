@@ -48,6 +48,13 @@ export const RightmoveRecordSchema = Type.Object({
   POSTCODE1: optional(text(8)),
   POSTCODE2: optional(text(8)),
   DISPLAY_ADDRESS: optional(text(300)),
+  COUNTRY_CODE: optional(
+    Type.String({
+      pattern: '^\\s*[Gg][Bb]\\s*$',
+      maxLength: 20,
+      description: 'GB; properties overseas are not read yet'
+    })
+  ),
   FEATURE1: feature,
   FEATURE2: feature,
   FEATURE3: feature,
