@@ -138,5 +138,6 @@ const BY_NUMBER: ReadonlyMap<number, { type: PropertyType; subType: string }> = 
   )
 )
 
-export const toPropertyType = (number: number): NonNullable<OfferContent['propertyType']> =>
+/** None, or 0, is a type that is not specified. */
+export const toPropertyType = (number = 0): NonNullable<OfferContent['propertyType']> =>
   BY_NUMBER.get(number) ?? { type: 'other', ...(number === 0 ? {} : { subType: String(number) }) }

@@ -35,7 +35,7 @@ export const RightmoveRecordSchema = Type.Object({
   LET_RENT_FREQUENCY: optional(
     Type.Integer({ minimum: 0, maximum: 5, description: '0 weekly, 1 monthly, 2 quarterly, 3 annual' })
   ),
-  PROP_SUB_ID: code('a number of the property types of the specification'),
+  PROP_SUB_ID: optional(code('a number of the property types of the specification')),
   NEW_HOME_FLAG: optional(Type.Enum(['Y', 'N'], { description: 'Y or N' })),
   TENURE_TYPE_ID: optional(code('a number of the tenures of the specification')),
   BEDROOMS: count,
