@@ -146,6 +146,24 @@ test('of a first file all offers would be created, and nothing is left behind', 
   expect(reportOf(said)).toEqual(await reportOfRun(await shop.runNow(source)))
 })
 
+test('of a file that is older than the one before nothing would go, until it is found again', async () => {
+  const offers = offersOf(9, 'older')
+  let file = { body: kyero(offers), day: 2 }
+  const address = shop.serve('older.xml', (_request, response) => {
+    const writtenAt = new Date(Date.UTC(2026, 9, file.day)).toUTCString()
+    response.writeHead(200, { 'last-modified': writtenAt }).end(file.body)
+  })
+  const source = await shop.addFeed({ address })
+  await shop.runNow(source)
+  file = { body: kyero(offers.slice(1)), day: 1 }
+  expect(await previewAndRun(source)).toMatchObject({
+    figures: { vanished: 0 },
+    removals: { state: 'none', gone: 1 },
+    gone: ['older-0']
+  })
+  expect(await previewAndRun(source)).toMatchObject({ figures: { vanished: 1 }, gone: ['older-0'] })
+})
+
 test('of every next file the run reports what its preview said', async () => {
   const offers = offersOf(12, 'b')
   const write = (file: string): Promise<string> => shop.write('next.xml', file)

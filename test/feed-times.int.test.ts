@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createChance, createDemoOffers, type DemoOffer } from '@sluice/examples/costa-demo'
 import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { findOffer } from '@sluice/prisma/tables/offers'
-import type { SourceRow } from '@sluice/prisma/tables/sources'
+import { requestRun, type SourceRow } from '@sluice/prisma/tables/sources'
 import { fromMessage, stampOf } from '@sluice/shared/envelope'
 import { toStamp, type Stamp } from '@sluice/shared/stamp'
 import { nowMicros, type Micros } from '@sluice/shared/time'
@@ -115,12 +115,40 @@ test('one that was left standing goes although the file does not change any more
   expect(await stateOf(late)).toBe('withdrawn')
 })
 
-test('a list that was put back takes what it lacks, and goes on taking nothing', async () => {
+test('a list that was put back takes what it lacks when it is found again, and then nothing more', async () => {
   const { offers, run, again } = await createDated(8, [3000])
   await run(offers, 60)
-  expect(await run(offers.slice(1), 2000)).toMatchObject({ vanished: 1 })
+  expect(await run(offers.slice(1), 2000)).toMatchObject({
+    removals: 'none',
+    gone: 1,
+    vanished: 0,
+    problems: [expect.objectContaining({ code: 'FEED_OLDER' })]
+  })
+  expect(await stateOf(first(offers))).toBe('active')
+  expect(await again()).toMatchObject({ vanished: 1 })
   expect(await stateOf(first(offers))).toBe('withdrawn')
   expect(await again()).toMatchObject({ vanished: 0 })
+})
+
+test('it is found again also where its old records have it read once more', async () => {
+  const { source, offers, run, again } = await createDated(8)
+  await run(offers, 60)
+  const older = offers.slice(1).map((offer) => ({ ...offer, price: 1, updatedAt: wallClock(9000) }))
+  expect(await run(older, 2000)).toMatchObject({ vanished: 0 })
+  await requestRun(shop.database.db.sql, source.id, { full: true })
+  expect(await again()).toMatchObject({ removals: 'sent', vanished: 1, problems: [] })
+  expect(await stateOf(first(offers))).toBe('withdrawn')
+})
+
+test('an old copy that a second server has between two files takes nothing', async () => {
+  const { offers, run } = await createDated(8)
+  await run(offers.slice(1), 75)
+  await run(offers, 2)
+  for (const _ of [1, 2]) {
+    expect(await run(offers.slice(1), 75)).toMatchObject({ snapshot: 'complete', vanished: 0 })
+    expect(await run(offers, 2)).toMatchObject({ snapshot: 'complete', removals: 'none', vanished: 0 })
+    expect(await stateOf(first(offers))).toBe('active')
+  }
 })
 
 test('an offer is back with an older record of it, in a file that was put back', async () => {
@@ -161,9 +189,11 @@ test.each([1, 2, 3, 4, 5, 6])(
     let writtenAgo: number | undefined
 
     const read = async (running: Promise<FeedRunRow>): Promise<void> => {
-      const { state, receivedAt, unchangedSince } = await running
+      const { state, receivedAt, unchangedSince, problems } = await running
       expect(state).toBe('done')
-      if (unchangedSince === undefined && receivedAt !== undefined) tale.list(listed, receivedAt, writtenAgo)
+      const isDoubtful = problems.some(({ code }) => code === 'FEED_OLDER')
+      if (unchangedSince !== undefined) tale.again()
+      else if (receivedAt !== undefined) tale.list(listed, { receivedAt, writtenAgo, isDoubtful })
     }
     for (let step = 0; step < STEPS; step++) {
       const known = new Map(listed.map((offer) => [offer.id, offer]))
@@ -192,38 +222,55 @@ test.each([1, 2, 3, 4, 5, 6])(
   }
 )
 
+/** How a list was read. */
+interface Read {
+  receivedAt: Micros
+  writtenAgo: number | undefined
+  /** It is older than one before it, and seen for the first time. */
+  isDoubtful: boolean
+}
+
 /** What lists and webhooks come to by the model. It is told of every record of every list, whether it is sent or not. */
 const createTale = (offers: readonly DemoOffer[]) => {
   const told = new Map<string, Told[]>(offers.map(({ id }) => [id, []]))
-  /** Since when the newest list is true, and what the feed said last of an offer. */
+  /** Since when the newest list is true, when it was fetched, and what it holds. */
   let listedSince: Micros = 0
+  let newest: { receivedAt: Micros; held: ReadonlyMap<string, DemoOffer> } = {
+    receivedAt: 0,
+    held: new Map()
+  }
+  /** What the feed said last of an offer. */
   const saidAt = new Map<string, Micros>()
+  const stamp = (factAt: Micros, ordinal: number): Stamp =>
+    toStamp({ factAt, receivedAt: newest.receivedAt, ordinal, formatVersion: 1, recordHash: '' })
   const tell = (id: string, fact: Omit<Told, 'covers'>): void =>
     void told.get(id)?.push({ covers: [], ...fact })
 
+  /** No older than the lists before it, and than what the feed itself has said of the offer. */
+  const listedAt = (id: string): Micros => Math.max(listedSince, saidAt.get(id) ?? 0)
+  const withdraw = (): void => {
+    for (const { id } of offers) {
+      if (newest.held.has(id) || !saidAt.has(id)) continue
+      tell(id, { change: { kind: 'vanish' }, stamp: stamp(listedAt(id), 1) })
+      saidAt.set(id, listedAt(id))
+    }
+  }
+
   return {
-    list: (listed: readonly DemoOffer[], receivedAt: Micros, writtenAgo: number | undefined): void => {
+    list: (listed: readonly DemoOffer[], { receivedAt, writtenAgo, isDoubtful }: Read): void => {
       const writtenAt = writtenAgo === undefined ? receivedAt : receivedAt - writtenAgo * MINUTE_MS * 1000
       listedSince = Math.max(listedSince, writtenAt - EXPORT_LAG)
-      const stamp = (factAt: Micros, ordinal: number): Stamp =>
-        toStamp({ factAt, receivedAt, ordinal, formatVersion: 1, recordHash: '' })
-      const held = new Map(listed.map((offer) => [offer.id, offer]))
-      for (const { id } of offers) {
-        const said = saidAt.get(id)
-        const offer = held.get(id)
-        // No older than the lists before it, and than what the feed itself has said of the offer.
-        const listedAt = Math.max(listedSince, said ?? 0)
-        if (offer !== undefined) {
-          const editedAt = Date.parse(`${offer.updatedAt.replace(' ', 'T')}Z`) * 1000
-          const change = { kind: 'upsert' as const, units: {} }
-          tell(id, { change, stamp: stamp(editedAt, 0), listedStamp: stamp(listedAt, 0) })
-          saidAt.set(id, Math.max(said ?? 0, editedAt))
-        } else if (said !== undefined) {
-          tell(id, { change: { kind: 'vanish' }, stamp: stamp(listedAt, 1) })
-          saidAt.set(id, listedAt)
-        }
+      newest = { receivedAt, held: new Map(listed.map((offer) => [offer.id, offer])) }
+      for (const { id, updatedAt } of listed) {
+        const editedAt = Date.parse(`${updatedAt.replace(' ', 'T')}Z`) * 1000
+        const change = { kind: 'upsert' as const, units: {} }
+        tell(id, { change, stamp: stamp(editedAt, 0), listedStamp: stamp(listedAt(id), 0) })
+        saidAt.set(id, Math.max(saidAt.get(id) ?? 0, editedAt))
       }
+      if (!isDoubtful) withdraw()
     },
+    /** The newest list is found again. */
+    again: withdraw,
     hook: (id: string, stamp: Stamp, isGone: boolean): void =>
       tell(id, { change: isGone ? { kind: 'withdraw' } : { kind: 'upsert', units: {} }, stamp }),
     /** An offer that nothing but a withdrawal was heard of is nobody's to see. */

@@ -282,7 +282,7 @@ describe('nothing is withdrawn', () => {
     const format = { name: 'kyero', formatVersion: 1 }
     const withdrawal = withdrawVanished(
       { db, publisher, exchange, run, source, format, ledger, credit, signal, log },
-      { runId: run.id, factAt: 1, receivedAt: 1, records: 1, unseen: 0 }
+      { runId: run.id, factAt: 1, receivedAt: 1, records: 1, unseen: 0, isDoubtful: false }
     )
     await expect(withdrawal).rejects.toMatchObject({ code: 'RUN_SUPERSEDED' })
     await ledger.stop()

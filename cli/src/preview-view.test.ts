@@ -95,6 +95,11 @@ test.each<[string, Partial<Preview>, RegExp]>([
     },
     /would be held: too many \(GONE_TOO_MANY\); 2 offers would be withdrawn, as somebody has\s+released/
   ],
+  [
+    'an older list',
+    { removals: { state: 'none', known: 9, gone: 2 } },
+    /^vanished +2 of 9 missing, withdrawn when the file is found again\s+\(FEED_OLDER\)$/m
+  ],
   ['a list that holds all', { removals: { state: 'none', known: 9, gone: 0 }, gone: [] }, /^vanished +none$/m]
 ])('of what is gone: %s', (_, part, expected) => {
   expect(renderPreview({ ...preview, ...part }, OF, SCREEN)).toMatch(expected)

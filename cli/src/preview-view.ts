@@ -2,7 +2,7 @@ import type { Preview, PreviewRejection } from '@sluice/scheduler/preview'
 import { toKindCell } from './change-view.ts'
 import { renderTurns } from './offer-view.ts'
 import { paint, renderFields, toned, type Cell, type Screen } from './render.ts'
-import { outcomesText, renderProblems, toProblemDocument } from './run-view.ts'
+import { outcomesText, renderProblems, toProblemDocument, WHEN_FOUND_AGAIN } from './run-view.ts'
 import { clean, counted, ELLIPSIS, formatCount } from './text.ts'
 
 /** How a preview of a run is shown, as text and as a document. Pure. */
@@ -102,8 +102,10 @@ const vanishedOf = ({ figures: { vanished }, removals, held, reading, unchangedS
     const why = reading.snapshot === 'partial' ? 'was not read whole' : 'is no list of all offers'
     return `nothing would be withdrawn: the file ${why}`
   }
-  const { known, gone } = removals
-  return gone === 0 ? 'none' : `${formatCount(gone)} of ${formatCount(known)} would be withdrawn`
+  const { state, known, gone } = removals
+  if (gone === 0) return 'none'
+  const of = `${formatCount(gone)} of ${formatCount(known)}`
+  return state === 'none' ? `${of} missing, ${WHEN_FOUND_AGAIN}` : `${of} would be withdrawn`
 }
 
 const idsOf = ({ gone, figures, removals }: Preview): string =>

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
+import { OUTCOMES, type Outcome } from '@sluice/shared/change'
 import { renderFeeds } from './feed-view.ts'
-import { failureOf, renderRuns } from './run-view.ts'
+import { failureOf, renderRun, renderRuns } from './run-view.ts'
 
 const at = new Date('2026-11-23T10:00:00Z')
 const done: FeedRunRow = {
@@ -85,4 +86,12 @@ test('a feed is listed with the words its run is listed with', () => {
     expect(renderRuns([run], at, screen)).toMatch(new RegExp(`acme-kyero  ${words}  `))
     expect(renderFeeds([{ source, run }], at, screen)).toMatch(new RegExp(`  ${words}, 20`))
   }
+})
+
+test('a run says what is missing from its list and stays until that is found again', () => {
+  const outcomes = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>
+  const shown = (gone: number): string =>
+    renderRun({ ...done, removals: 'none', known: 30, gone }, { outcomes, now: at }, screen)
+  expect(shown(0)).toMatch(/^vanished +none$/m)
+  expect(shown(2)).toMatch(/^vanished +2 of 30 missing, withdrawn when the file is found again/m)
 })

@@ -188,9 +188,12 @@ const removalsOf = (run: FeedRunRow, now: Date): Cell => {
     case 'sent':
       return `${of} gone, ${run.removals === 'sent' ? 'withdrawn' : 'being withdrawn'}${later}`
     default:
-      return 'none'
+      return gone === 0 ? 'none' : `${of} missing, ${WHEN_FOUND_AGAIN}`
   }
 }
+
+/** Of a list that is older than one before it. */
+export const WHEN_FOUND_AGAIN = 'withdrawn when the file is found again (FEED_OLDER)'
 
 export const renderProblems = (
   problems: readonly RunProblem[],

@@ -38,6 +38,8 @@ export interface List {
   /** Records in it, and how many of them have no id of their own to be seen by. */
   records: number
   unseen: number
+  /** By its own word it is older than a list before it, and seen for the first time: nothing goes by it alone. */
+  isDoubtful: boolean
 }
 
 /** What a list says of what it does not hold. */
@@ -47,10 +49,16 @@ export interface Gone {
   /** All of it. */
   absence: Absence
   held?: Held
-  /** What goes now: all of it, or of what is held the part that somebody has released. */
+  /** What goes now: all of it, or of what is held or doubtful the part that somebody has released. */
   going?: Absence
   /** The run whose removals somebody has released. */
   released?: FeedRunRow
+}
+
+/** How a run concludes by what its list says. Pure. */
+export const conclusionOf = ({ held, census, going }: Gone): 'pending' | 'none' | 'sending' => {
+  if (held !== undefined) return 'pending'
+  return census.gone === 0 || going === undefined ? 'none' : 'sending'
 }
 
 /** What has vanished from the list this run read; call it when the records of the run have settled. */
@@ -73,7 +81,7 @@ export const goneFrom = async (at: Origin, list: List): Promise<Gone> => {
     },
     at.source
   )
-  const going = held === undefined ? absence : partly
+  const going = held === undefined && !list.isDoubtful ? absence : partly
   return {
     list,
     census,
@@ -106,11 +114,11 @@ export const goneSince = async (at: Origin, isSameFile: boolean): Promise<Gone |
   return { list, census, absence, ...(held === undefined ? { going: absence } : { held }) }
 }
 
-/** A list that was read by an earlier run, if that run noted what it takes. */
+/** A list that was read by an earlier run, if that run noted what it takes. Found again, it is doubtful no more. */
 const listOf = (run: FeedRunRow): List | undefined => {
   const { id: runId, factAt, receivedAt, recordsSeen: records, malformed, duplicates } = run
   if (factAt === undefined || receivedAt === undefined) return undefined
-  return { runId, factAt, receivedAt, records, unseen: malformed + duplicates }
+  return { runId, factAt, receivedAt, records, unseen: malformed + duplicates, isDoubtful: false }
 }
 
 const absenceOf = async (at: Origin, list: List, seenIn: readonly string[]): Promise<Absence> => ({

@@ -1,7 +1,7 @@
 import { findFormat, isWholeList } from '@sluice/shared/formats'
 import { fromDate, type Micros } from '@sluice/shared/time'
 import { findLateGone } from '@sluice/prisma/tables/feed-records'
-import { newestListAt } from '@sluice/prisma/tables/removals'
+import { newestList, newestListAt } from '@sluice/prisma/tables/removals'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import type { FetchConfig } from './config.ts'
@@ -47,12 +47,27 @@ export const readSpooled = async (options: ReadSpooledOptions): Promise<Read> =>
   const reading = toReading(end, { malformed, unidentified: unreadable.unidentified }, fetched.cutShort)
   if (end.complete && fetched.cutShort === undefined) await unreadable.closeOthers()
   const { extent } = end
-  const factAt = Math.max(end.listedAt, listedSince) // a file that was put back is the newest list all the same
+  const factAt = Math.max(end.listedAt, listedSince) // what was fetched last is the newest list all the same
   ledger.note({ factAt, receivedAt, ...(extent === undefined ? {} : { extent }) })
   // Only of a file that came whole, and of which the id of every record was seen, it is known what it does not hold.
   if (reading.snapshot !== 'complete' || !isWholeList(format.feed.gone, extent)) return { reading }
+  const isDoubtful = end.listedAt < listedSince && !(await wasRead(options))
+  if (isDoubtful) ledger.addProblem(OLDER)
   const { recordsSeen: records, duplicates } = ledger.figures
-  return { reading, list: { runId: run.id, factAt, receivedAt, records, unseen: malformed + duplicates } }
+  const unseen = malformed + duplicates
+  return { reading, list: { runId: run.id, factAt, receivedAt, records, unseen, isDoubtful } }
+}
+
+const OLDER = {
+  code: 'FEED_OLDER',
+  message:
+    'The file is older than one that was read before; what it lacks goes when the next run finds it again'
+}
+
+/** Whether it is the very file of the list before: then no server has slipped us an old copy, it was put back. */
+const wasRead = async ({ db, run, source, ledger }: ReadSpooledOptions): Promise<boolean> => {
+  const before = await newestList(db.sql, source.id, run.id)
+  return before?.bodySha256 !== undefined && before.bodySha256 === ledger.snapshot().bodySha256
 }
 
 /** @throws RunError `FEED_FORMAT` */

@@ -12,7 +12,16 @@ import {
 } from '@sluice/prisma/tables/removals'
 import type { Credit } from './credit.ts'
 import { RunError } from './errors.ts'
-import { goneFrom, goneSince, PAGE, takePage, toVanished, type List, type Origin } from './gone.ts'
+import {
+  conclusionOf,
+  goneFrom,
+  goneSince,
+  PAGE,
+  takePage,
+  toVanished,
+  type List,
+  type Origin
+} from './gone.ts'
 import type { Books } from './ledger.ts'
 import { createSender } from './sender.ts'
 
@@ -33,8 +42,9 @@ export interface VanishedOptions extends Origin {
  * it. Done once more, it does what is left.
  */
 export const withdrawVanished = async (at: VanishedOptions, list: List): Promise<void> => {
-  const { census, held, going, released } = await orSuperseded(at, goneFrom(at, list))
-  const removals = held !== undefined ? 'pending' : census.gone === 0 ? 'none' : 'sending'
+  const gone = await orSuperseded(at, goneFrom(at, list))
+  const { census, held, going, released } = gone
+  const removals = conclusionOf(gone)
   await write(at, (tx) =>
     conclude(tx, list.runId, { removals, census, ...(held === undefined ? {} : { held }) })
   )

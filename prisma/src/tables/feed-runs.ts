@@ -9,7 +9,7 @@ export type RunSnapshot = 'complete' | 'partial'
 
 /**
  * What a run has concluded from a list that is whole, or what was made of it since (`removals.ts`):
- * `none` is gone · those gone are being sent · `sent` · `pending` until somebody has released or dismissed them · a newer
+ * `none` is gone, or what is goes when the list is found again · those gone are being sent · `sent` · `pending` until somebody has released or dismissed them · a newer
  * list has `replaced` the conclusion.
  */
 export type Removals = 'none' | 'sending' | 'sent' | 'pending' | 'released' | 'dismissed' | 'replaced'

@@ -7,7 +7,16 @@ import type { SourceRow } from '@sluice/prisma/tables/sources'
 import type { FetchConfig } from '../config.ts'
 import type { DiffOptions } from '../diff.ts'
 import type { Downloaded } from '../fetch/download.ts'
-import { goneFrom, goneSince, PAGE, takePage, toVanished, type Gone, type Origin } from '../gone.ts'
+import {
+  conclusionOf,
+  goneFrom,
+  goneSince,
+  PAGE,
+  takePage,
+  toVanished,
+  type Gone,
+  type Origin
+} from '../gone.ts'
 import type { Books, Figures } from '../ledger.ts'
 import type { Held } from '../plausible.ts'
 import type { Outlet } from '../read-feed.ts'
@@ -145,8 +154,7 @@ const judgeGone = async (
   }
 }
 
-const removalsOf = ({ census: { known, gone }, held }: Gone): NonNullable<Preview['removals']> => ({
-  state: held !== undefined ? 'pending' : gone === 0 ? 'none' : 'sent',
-  known,
-  gone
-})
+const removalsOf = (gone: Gone): NonNullable<Preview['removals']> => {
+  const state = conclusionOf(gone)
+  return { state: state === 'sending' ? 'sent' : state, known: gone.census.known, gone: gone.census.gone }
+}
