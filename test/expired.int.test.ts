@@ -4,6 +4,7 @@ import { settledOutcomes } from '@sluice/prisma/tables/feed-runs'
 import { takeExpired } from '@sluice/prisma/tables/expiries'
 import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import { findOffer } from '@sluice/prisma/tables/offers'
+import { pauseSource, type SourceRow } from '@sluice/prisma/tables/sources'
 import { toMessage } from '@sluice/shared/envelope'
 import { createLogger } from '@sluice/shared/log'
 import { nowMicros } from '@sluice/shared/time'
@@ -25,10 +26,12 @@ afterAll(() => shop?.remove())
 
 const log = createLogger({ service: 'test', level: 'silent' })
 const never = new AbortController().signal
-/** What a scheduler does every half minute. */
-const sweep = (publisher: ExpiredDeps['publisher'] = shop.publisher): Promise<void> => {
-  const exchange = shop.broker.topology.exchanges.records
-  return withdrawExpired({ db: shop.database.db, publisher, exchange, log }, never)
+const HOUR_MS = 3_600_000
+/** What a scheduler does with every tick; this one has been there for long. */
+const sweep = (deps: Partial<ExpiredDeps> = {}): Promise<void> => {
+  const { publisher, database, broker } = shop
+  const exchange = broker.topology.exchanges.records
+  return withdrawExpired({ db: database.db, publisher, exchange, awakeMs: 2 * HOUR_MS, log, ...deps }, never)
 }
 
 const offer = (id: string, until: Date | undefined, price = 1000): string => `
@@ -39,7 +42,7 @@ const offer = (id: string, until: Date | undefined, price = 1000): string => `
   </offer>`
 const file = (...offers: readonly string[]): string => `<realty-feed>${offers.join('')}</realty-feed>`
 const inMs = (ms: number): Date => new Date(Date.now() + ms)
-const LATER_MS = 3_600_000
+const LATER_MS = HOUR_MS
 
 let feeds = 0
 /** A feed over a file with one offer, of the id that is given. */
@@ -63,9 +66,17 @@ const EXPIRED = { state: 'withdrawn', reason: 'expired' }
 const noted = async (id: string): Promise<number> =>
   (await shop.query<{ id: string }>(`SELECT external_id AS id FROM expiries WHERE external_id = '${id}'`))
     .length
-/** As if the time had come. */
-const over = (id: string): Promise<unknown> =>
-  shop.query(`UPDATE expiries SET expires_at = now() - interval '1 second' WHERE external_id = '${id}'`)
+/** As if the time had come, so long ago. */
+const over = (id: string, ago = '1 second'): Promise<unknown> =>
+  shop.query(`UPDATE expiries SET expires_at = now() - interval '${ago}' WHERE external_id = '${id}'`)
+const due = (source: SourceRow): Promise<unknown> =>
+  shop.query(`UPDATE sources SET next_run_at = now() WHERE id = ${source.id}`)
+/** As if its runs had been on the day before. */
+const longAgo = (source: SourceRow): Promise<unknown> =>
+  shop.query(
+    `UPDATE feed_runs SET started_at = started_at - interval '1 day', finished_at = finished_at - interval '1 day'
+     WHERE source_id = ${source.id}`
+  )
 const untilExpired = (id: string): Promise<unknown> =>
   waitFor(`${id} to be withdrawn`, async () => (await findOffer(sql, 'costa', id))?.state === 'withdrawn')
 
@@ -150,10 +161,58 @@ describe('an offer with an expiry date', () => {
   })
 })
 
+describe('of a feed that is due', () => {
+  /** Whether the word that it is over was sent. */
+  const isSaid = async (id: string): Promise<boolean> =>
+    (await shop.query(`SELECT FROM expiries WHERE external_id = '${id}' AND sent_at IS NOT NULL`)).length > 0
+
+  test('it stays until the first run behind its time is over: that may bring a later one', async () => {
+    const { id, source, run } = await listing(inMs(LATER_MS))
+    await longAgo(source)
+    await over(id)
+    await due(source)
+    await sweep()
+    expect(await isSaid(id)).toBe(false)
+    await run()
+    await due(source)
+    await sweep()
+    await untilExpired(id)
+  })
+
+  test('it stays for an hour at most, and not if the feed is paused', async () => {
+    const [old, paused] = [await listing(inMs(LATER_MS)), await listing(inMs(LATER_MS))]
+    for (const { source } of [old, paused]) {
+      await longAgo(source)
+      await due(source)
+    }
+    await over(old.id, '61 minutes')
+    await over(paused.id)
+    await pauseSource(sql, paused.source.slug)
+    await sweep()
+    await untilExpired(old.id)
+    await untilExpired(paused.id)
+  })
+
+  test('it stays when a scheduler comes back long after its time, and the file has moved that', async () => {
+    const { id, source, write } = await listing(inMs(LATER_MS))
+    await write(offer(id, inMs(2 * LATER_MS)))
+    await longAgo(source)
+    await due(source)
+    await over(id, '3 hours')
+    await sweep({ awakeMs: 1_000 })
+    expect(await isSaid(id)).toBe(false)
+    const scheduler = await shop.startScheduler()
+    await shop.runWhen(source, ({ state, published }) => state === 'done' && published === 1)
+    await scheduler.stop()
+    expect(await presenceOf(id)).toEqual(ACTIVE)
+    expect((await listChanges(sql, 'costa', id)).map(({ kind }) => kind)).toEqual(['created'])
+  })
+})
+
 describe('the word that it is over', () => {
   const taken = async (id: string) => {
     await over(id)
-    const offers = await takeExpired(sql, 100)
+    const offers = await takeExpired(sql, { limit: 100, awakeMs: 2 * HOUR_MS })
     const mine = offers.find(({ externalId }) => externalId === id)
     if (mine === undefined) throw new Error(`${id} was not to be taken`)
     return mine
@@ -182,7 +241,7 @@ describe('the word that it is over', () => {
   test('is sent with the next look when the broker did not take it', async () => {
     const { id } = await listing(inMs(LATER_MS))
     await over(id)
-    await sweep({ publish: () => Promise.reject(new Error('the broker is away')) })
+    await sweep({ publisher: { publish: () => Promise.reject(new Error('the broker is away')) } })
     expect(await presenceOf(id)).toEqual(ACTIVE)
     expect(await noted(id)).toBe(1)
     await sweep()
@@ -196,9 +255,11 @@ describe('the word that it is over', () => {
     await shop.query(`
       INSERT INTO expiries (source_id, external_id, stamp, expires_at, sent_at)
       SELECT ${source.id}, 'other' || n, 'x', now(), now() FROM generate_series(1, 5000) n`)
-    expect(await takeExpired(sql, 10)).toEqual([])
+    expect(await takeExpired(sql, { limit: 10, awakeMs: 2 * HOUR_MS })).toEqual([])
     await shop.query(`DELETE FROM expiries WHERE ${others} AND external_id <= 'other2'`)
-    expect((await takeExpired(sql, 10)).map(({ externalId }) => externalId)).toEqual([id])
+    expect(
+      (await takeExpired(sql, { limit: 10, awakeMs: 2 * HOUR_MS })).map(({ externalId }) => externalId)
+    ).toEqual([id])
     await shop.query(`DELETE FROM expiries WHERE ${others}`)
   })
 

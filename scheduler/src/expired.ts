@@ -9,6 +9,8 @@ export interface ExpiredDeps {
   db: Pick<Db, 'sql'>
   publisher: Pick<Publisher, 'publish'>
   exchange: string
+  /** How long this scheduler has been there. */
+  awakeMs: number
   log: Logger
 }
 
@@ -20,13 +22,13 @@ const PAGE = 500
  * do it at any time: the word is the same whoever sends it, so it is one fact however often it arrives.
  */
 export const withdrawExpired = async (
-  { db: { sql }, publisher, exchange, log }: ExpiredDeps,
+  { db: { sql }, publisher, exchange, awakeMs, log }: ExpiredDeps,
   signal: AbortSignal
 ): Promise<void> => {
   await dropExpired(sql) // those whose word has arrived are under way no more
   let sent = 0
   for (let isLast = false; !isLast && !signal.aborted;) {
-    const offers = await takeExpired(sql, PAGE)
+    const offers = await takeExpired(sql, { limit: PAGE, awakeMs })
     const words = offers.map((offer) => publisher.publish(toMessage(toExpired(offer), exchange), { signal }))
     const answers = await Promise.allSettled(words)
     const unsent = offers.filter((_, index) => answers[index]?.status === 'rejected')

@@ -43,6 +43,7 @@ const REPORT_TIMEOUT_MS = 2_000
 
 /** Wires a scheduler together and starts it; it does not wait for Postgres or RabbitMQ to be there. */
 export const startScheduler = async ({ config, log, sink }: SchedulerOptions): Promise<Scheduler> => {
+  const begunAt = performance.now()
   const topology = createTopology(config.SLUICE_NAMESPACE)
   await assertTopology({ url: config.RABBITMQ_URL, topology, log })
 
@@ -86,7 +87,10 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
     url === undefined ? undefined : createNotify({ url, egress, ...(secret === undefined ? {} : { secret }) })
   const tell = oneAtATime('troubles not read', log, () => tellTroubles({ db, reporter, notify, log }))
   const expire = oneAtATime('expired offers not withdrawn', log, (signal) =>
-    withdrawExpired({ db, publisher, exchange: topology.exchanges.records, log }, signal)
+    withdrawExpired(
+      { db, publisher, exchange: topology.exchanges.records, awakeMs: performance.now() - begunAt, log },
+      signal
+    )
   )
   const ticker = startTicker(
     config.SCHEDULER_TICK_SECONDS,

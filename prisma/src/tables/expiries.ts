@@ -47,18 +47,38 @@ const MAX_UNDER_WAY = 5_000
 /** What decided last whether the offer is there. */
 const PRESENCE_STAMP = Prisma.sql`COALESCE(o.unit_stamps ->> 'presence', o.base_stamp) COLLATE "C"`
 
+/** How long the run of a feed that is due is waited for: its file may say a later time. */
+const PATIENCE_MS = 3_600_000
+
 /**
  * Takes offers whose time is over and that are there all the same, by that record and nothing newer: nobody else gets them
- * for a while. The clock is the database's.
+ * for a while. Those of a feed that is due (it is until its run has ended) wait for the first run that ends behind their
+ * time, for no longer than an hour past that time and past the start of who asks, `awakeMs` ago. The clock is the
+ * database's.
  */
-export const takeExpired = async (sql: Sql, limit: number): Promise<ExpiredOffer[]> => {
+export const takeExpired = async (
+  sql: Sql,
+  { limit, awakeMs }: { limit: number; awakeMs: number }
+): Promise<ExpiredOffer[]> => {
+  const patienceMs = awakeMs < PATIENCE_MS ? null : PATIENCE_MS
   const rows = await sql.$queryRaw<Nullable<ExpiredOffer>[]>`
-    WITH due AS (
+    WITH expected AS MATERIALIZED (
+      SELECT s.id, GREATEST(
+        COALESCE(now() - ${patienceMs}::float8 * interval '1 ms', '-infinity'),
+        (
+          SELECT r.finished_at FROM feed_runs r
+          WHERE r.source_id = s.id AND r.state IN ('done', 'failed') ORDER BY r.started_at DESC LIMIT 1
+        )
+      ) AS until
+      FROM sources s
+      WHERE s.kind = 'feed' AND s.paused_at IS NULL AND (s.next_run_at <= now() OR s.run_requested_at <= now())
+    ), due AS (
       SELECT e.source_id, e.external_id FROM expiries e
       JOIN sources s ON s.id = e.source_id
       JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = e.external_id
       WHERE e.expires_at <= now() AND (e.sent_at IS NULL OR e.sent_at < now() - ${AGAIN_AFTER})
         AND o.state = 'active' AND ${PRESENCE_STAMP} = e.stamp
+        AND NOT EXISTS (SELECT FROM expected x WHERE x.id = e.source_id AND e.expires_at > x.until)
         -- One that died is in the dead letters, and waits there for a person.
         AND NOT EXISTS (
           SELECT FROM feed_records f
