@@ -5,10 +5,11 @@ import { takeExpired } from '@sluice/prisma/tables/expiries'
 import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import { findOffer } from '@sluice/prisma/tables/offers'
 import { pauseSource, type SourceRow } from '@sluice/prisma/tables/sources'
+import { createPublisher, createSession } from '@sluice/shared/broker'
 import { toMessage } from '@sluice/shared/envelope'
 import { createLogger } from '@sluice/shared/log'
 import { nowMicros } from '@sluice/shared/time'
-import { toExpired, withdrawExpired, type ExpiredDeps } from '../scheduler/src/expired.ts'
+import { createExpiry, toExpired, type ExpiredDeps } from '../scheduler/src/expired.ts'
 import { createFeedShop, type FeedShop } from './support/feed-shop.ts'
 import { waitFor } from './support/process.ts'
 import { flat } from './support/workshop.ts'
@@ -25,14 +26,18 @@ beforeAll(async () => {
 afterAll(() => shop?.remove())
 
 const log = createLogger({ service: 'test', level: 'silent' })
+const quiet = (): void => undefined
 const never = new AbortController().signal
 const HOUR_MS = 3_600_000
 /** What a scheduler does with every tick; this one has been there for long. */
-const sweep = (deps: Partial<ExpiredDeps> = {}): Promise<void> => {
+const sweeper = (deps: Partial<ExpiredDeps> = {}): (() => Promise<void>) => {
   const { publisher, database, broker } = shop
   const exchange = broker.topology.exchanges.records
-  return withdrawExpired({ db: database.db, publisher, exchange, awakeMs: 2 * HOUR_MS, log, ...deps }, never)
+  const awakeSince = performance.now() - 2 * HOUR_MS
+  const expire = createExpiry({ db: database.db, publisher, exchange, awakeSince, log, ...deps })
+  return () => expire(never)
 }
+const sweep = (deps?: Partial<ExpiredDeps>): Promise<void> => sweeper(deps)()
 
 const offer = (id: string, until: Date | undefined, price = 1000): string => `
   <offer internal-id="${id}"><type>sale</type><category>house</category>
@@ -199,7 +204,7 @@ describe('of a feed that is due', () => {
     await longAgo(source)
     await due(source)
     await over(id, '3 hours')
-    await sweep({ awakeMs: 1_000 })
+    await sweep({ awakeSince: performance.now() })
     expect(await isSaid(id)).toBe(false)
     const scheduler = await shop.startScheduler()
     await shop.runWhen(source, ({ state, published }) => state === 'done' && published === 1)
@@ -246,6 +251,48 @@ describe('the word that it is over', () => {
     expect(await noted(id)).toBe(1)
     await sweep()
     await untilExpired(id)
+  })
+
+  test('of an outage one warning is enough', async () => {
+    const { id } = await listing(inMs(LATER_MS))
+    await over(id)
+    let isAway = true
+    const warned: unknown[] = []
+    const tick = sweeper({
+      publisher: {
+        publish: async (...message) => {
+          if (isAway) throw new Error('the broker is away')
+          await shop.publisher.publish(...message)
+        }
+      },
+      log: { debug: quiet, info: quiet, warn: (...words: unknown[]) => void warned.push(words) }
+    })
+    await tick()
+    await tick()
+    expect(warned).toHaveLength(1)
+    isAway = false
+    await tick()
+    await untilExpired(id)
+    await over((await listing(inMs(LATER_MS))).id)
+    isAway = true
+    await tick()
+    expect(warned).toHaveLength(2)
+  })
+
+  test('waits for room when the broker has its hands full', async () => {
+    const offers = [
+      await listing(inMs(LATER_MS)),
+      await listing(inMs(LATER_MS)),
+      await listing(inMs(LATER_MS))
+    ]
+    for (const { id } of offers) await over(id)
+    const session = createSession({ url: shop.broker.url, name: 'narrow', log })
+    const narrow = createPublisher(session, { log, window: 1 })
+    session.start()
+    expect(await narrow.whenReady(10_000)).toBe(true)
+    await sweep({ publisher: narrow })
+    for (const { id } of offers) await untilExpired(id)
+    await session.close()
   })
 
   test('waits while thousands are under way: the queue is everybody’s', async () => {

@@ -9,36 +9,56 @@ export interface ExpiredDeps {
   db: Pick<Db, 'sql'>
   publisher: Pick<Publisher, 'publish'>
   exchange: string
-  /** How long this scheduler has been there. */
-  awakeMs: number
-  log: Logger
+  /** Since when this scheduler is there, by the clock of `performance`. */
+  awakeSince?: number
+  log: Pick<Logger, 'debug' | 'info' | 'warn'>
 }
 
 /** Offers that are taken at once, and their words on the way to the broker together. */
 const PAGE = 500
+/** What is taken is nobody else's meanwhile (`takeExpired`), so no word waits for the broker for long. */
+const WAIT_MS = 30_000
 
 /**
  * Withdraws offers whose time is over, by the word of the record that said until when they are there. Any scheduler may
  * do it at any time: the word is the same whoever sends it, so it is one fact however often it arrives.
  */
-export const withdrawExpired = async (
-  { db: { sql }, publisher, exchange, awakeMs, log }: ExpiredDeps,
-  signal: AbortSignal
-): Promise<void> => {
-  await dropExpired(sql) // those whose word has arrived are under way no more
-  let sent = 0
-  for (let isLast = false; !isLast && !signal.aborted;) {
-    const offers = await takeExpired(sql, { limit: PAGE, awakeMs })
-    const words = offers.map((offer) => publisher.publish(toMessage(toExpired(offer), exchange), { signal }))
+export const createExpiry = ({
+  db: { sql },
+  publisher,
+  exchange,
+  awakeSince = performance.now(),
+  log
+}: ExpiredDeps): ((signal: AbortSignal) => Promise<void>) => {
+  let isOut = false
+  /** Resolves to how many words did not leave. */
+  const send = async (offers: readonly ExpiredOffer[], signal: AbortSignal): Promise<number> => {
+    const options = { wait: true, waitMs: WAIT_MS, signal }
+    const words = offers.map((offer) => publisher.publish(toMessage(toExpired(offer), exchange), options))
     const answers = await Promise.allSettled(words)
     const unsent = offers.filter((_, index) => answers[index]?.status === 'rejected')
-    sent += offers.length - unsent.length
-    isLast = offers.length < PAGE || unsent.length > 0
-    if (unsent.length === 0) continue
-    await giveBackExpired(sql, unsent)
-    log.warn({ unsent: unsent.length }, 'expired offers not withdrawn, soon again')
+    if (unsent.length > 0) await giveBackExpired(sql, unsent)
+    return unsent.length
   }
-  if (sent > 0) log.info({ sent }, 'expired offers withdrawn')
+  return async (signal) => {
+    await dropExpired(sql) // those whose word has arrived are under way no more
+    let sent = 0
+    for (let isLast = false; !isLast && !signal.aborted;) {
+      const offers = await takeExpired(sql, { limit: PAGE, awakeMs: performance.now() - awakeSince })
+      if (offers.length === 0) break
+      const unsent = await send(offers, signal)
+      sent += offers.length - unsent
+      isLast = offers.length < PAGE || unsent > 0
+      // Tried with every tick, and told once; who is stopped in the middle has no outage.
+      if (unsent > 0)
+        log[isOut || signal.aborted ? 'debug' : 'warn'](
+          { unsent },
+          'expired offers not withdrawn, soon again'
+        )
+      isOut = unsent > 0
+    }
+    if (sent > 0) log.info({ sent }, 'expired offers withdrawn')
+  }
 }
 
 /**

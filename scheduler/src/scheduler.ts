@@ -11,7 +11,7 @@ import { findRun } from '@sluice/prisma/tables/feed-runs'
 import { closeOvertaken } from '@sluice/prisma/tables/rejections'
 import type { SchedulerConfig } from './config.ts'
 import { createDispatcher } from './dispatcher.ts'
-import { withdrawExpired } from './expired.ts'
+import { createExpiry } from './expired.ts'
 import { purgeExpired } from './retention.ts'
 import { createRunFeed } from './run-feed.ts'
 import { createEgress } from './fetch/egress.ts'
@@ -43,7 +43,6 @@ const REPORT_TIMEOUT_MS = 2_000
 
 /** Wires a scheduler together and starts it; it does not wait for Postgres or RabbitMQ to be there. */
 export const startScheduler = async ({ config, log, sink }: SchedulerOptions): Promise<Scheduler> => {
-  const begunAt = performance.now()
   const topology = createTopology(config.SLUICE_NAMESPACE)
   await assertTopology({ url: config.RABBITMQ_URL, topology, log })
 
@@ -86,12 +85,8 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
   const notify =
     url === undefined ? undefined : createNotify({ url, egress, ...(secret === undefined ? {} : { secret }) })
   const tell = oneAtATime('troubles not read', log, () => tellTroubles({ db, reporter, notify, log }))
-  const expire = oneAtATime('expired offers not withdrawn', log, (signal) =>
-    withdrawExpired(
-      { db, publisher, exchange: topology.exchanges.records, awakeMs: performance.now() - begunAt, log },
-      signal
-    )
-  )
+  const withdrawExpired = createExpiry({ db, publisher, exchange: topology.exchanges.records, log })
+  const expire = oneAtATime('expired offers not withdrawn', log, withdrawExpired)
   const ticker = startTicker(
     config.SCHEDULER_TICK_SECONDS,
     async () => {
