@@ -11,13 +11,9 @@ const createKept = () => {
   return {
     kept,
     cache: {
-      getField: async <T>(_key: string, field: string) => kept.get(field)?.value as T | undefined,
-      setFields: async (
-        _key: string,
-        fields: readonly (readonly [string, unknown])[],
-        ttlSeconds: number
-      ) => {
-        for (const [field, value] of fields) kept.set(field, { value, ttlSeconds })
+      getField: async <T>(key: string, field: string) => kept.get(`${key} ${field}`)?.value as T | undefined,
+      setFields: async (key: string, fields: readonly (readonly [string, unknown])[], ttlSeconds: number) => {
+        for (const [field, value] of fields) kept.set(`${key} ${field}`, { value, ttlSeconds })
       }
     }
   }
@@ -37,5 +33,13 @@ it('a delivery is known to be queued at once, and as long as workers may be away
 
   await marks.close()
   expect(await marks.find(id)).toEqual(mark)
-  expect(kept.get(id)?.ttlSeconds).toBeGreaterThanOrEqual(3 * DAY_SECONDS)
+  expect([...kept.values()].map(({ ttlSeconds }) => ttlSeconds)).toEqual([3 * DAY_SECONDS])
+})
+
+it('a delivery that the release before accepted is known as well: its key was the second of its id', async () => {
+  const { cache } = createKept()
+  const id = createDeliveryId(1_795_000_000_999)
+  const mark: QueuedMark = { sourceId: 7, records: 1 }
+  await cache.setFields('deliveries:1795000000', [[id, mark]], DAY_SECONDS)
+  expect(await createQueuedMarks({ cache }).find(id)).toEqual(mark)
 })

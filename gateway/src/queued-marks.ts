@@ -1,5 +1,6 @@
 import type { Cache } from '@sluice/shared/cache'
 import type { Envelope } from '@sluice/shared/envelope'
+import { madeAt } from './delivery-id.ts'
 
 /** A delivery that was accepted and may not have been applied yet. */
 export interface QueuedMark {
@@ -51,7 +52,9 @@ export const createQueuedMarks = ({ cache, lingerMs = LINGER_MS }: QueuedMarksOp
       timer ??= setTimeout(() => void flush(), lingerMs).unref()
     },
     find: async (deliveryId) =>
-      waiting.get(deliveryId) ?? cache.getField<QueuedMark>(cacheKey(deliveryId), deliveryId),
+      waiting.get(deliveryId) ??
+      (await cache.getField<QueuedMark>(cacheKey(deliveryId), deliveryId)) ??
+      cache.getField<QueuedMark>(formerKey(deliveryId), deliveryId),
     close: async () => {
       clearTimeout(timer)
       await flush()
@@ -64,6 +67,9 @@ export const createQueuedMarks = ({ cache, lingerMs = LINGER_MS }: QueuedMarksOp
  * its millisecond in twelve digits, of which these are nine.
  */
 const cacheKey = (deliveryId: string): string => `deliveries:${deliveryId.slice(0, '01234567-8'.length)}`
+
+/** Where the release before this one put it, which may have accepted what still waits. */
+const formerKey = (deliveryId: string): string => `deliveries:${Math.floor(madeAt(deliveryId) / 1000)}`
 
 /** `<deliveryId>.<index>` without its index. */
 const deliveryIdOf = (messageId: string): string => messageId.slice(0, messageId.lastIndexOf('.'))
