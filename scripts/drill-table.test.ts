@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { toFailures, toReportArgs, toTable, withEnd, type DrillReport } from './drill-table.ts'
+import { toFailures, toSummary, toReportArgs, toTable, withEnd, type DrillReport } from './drill-table.ts'
 
 describe('what is asked of drills', () => {
   it('is passed on as it is for one drill', () => {
@@ -73,5 +73,11 @@ describe('the table', () => {
       '✗ replay: b: 2',
       '✗ replay: the drill runs to its end: Error: waited'
     ])
+  })
+
+  it('is all there is to say when everything held', () => {
+    const [sound, broken] = [{ ...report('a', true), held: [] }, report('b', false)]
+    expect(toSummary([sound])).toBe(toTable([sound]))
+    expect(toSummary([sound, broken]).split('\n').slice(-2)).toEqual(['', '✗ b: b: 2'])
   })
 })

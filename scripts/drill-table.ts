@@ -49,6 +49,10 @@ export const toFailures = (reports: readonly DrillReport[]): string =>
     )
     .join('\n')
 
+/** What `--all` ends with: the table, and under it what did not hold, if anything. Pure. */
+export const toSummary = (reports: readonly DrillReport[]): string =>
+  [toTable(reports), toFailures(reports)].filter((part) => part !== '').join('\n\n')
+
 /** One line a drill: whether it held, how much was checked, how long it took, what was done to the house. */
 export const toTable = (reports: readonly DrillReport[]): string => {
   const width = Math.max(5, ...reports.map(({ name }) => name.length))

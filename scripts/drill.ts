@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { toFailures, toReportArgs, toTable, withEnd, type DrillReport } from './drill-table.ts'
+import { toReportArgs, toSummary, withEnd, type DrillReport } from './drill-table.ts'
 import { runFromMenu } from './menu.ts'
 
 /** `pnpm drill <name>|--all`: a fault is injected into a house of its own, and what must hold is checked. */
@@ -31,6 +31,6 @@ process.exitCode = await runFromMenu(
   args
 )
 const reports = await read()
-if (reports.length > 0) console.log(`\n${toTable(reports)}\n\n${toFailures(reports)}`)
+if (reports.length > 0) console.log(`\n${toSummary(reports)}`)
 if (reports.length > 0 && isPrinted) console.log(JSON.stringify(reports, undefined, 2))
 await rm(folder, { recursive: true })
