@@ -63,7 +63,9 @@ const runAll = async (filters: readonly string[]): Promise<boolean> => {
   for (const project of ['unit', 'integration'] as const) {
     if (!(await runStep(`${project} tests`, () => runTests(project, filters)))) return false
   }
-  return true
+  if (suites.some(({ timings, skipped }) => timings.length + skipped.length > 0)) return true
+  console.error(`\nNo test ran: no test file's name has ${filters.join(' or ')}.`)
+  return false
 }
 
 const report = (isGood: boolean, startedAt: number): void => {
@@ -95,8 +97,12 @@ const report = (isGood: boolean, startedAt: number): void => {
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 const args = process.argv.slice(2)
+const unknown = args.find((arg) => arg.startsWith('-'))
 if (args.includes('--help')) {
   console.log(HELP)
+} else if (unknown !== undefined) {
+  console.error(`npm test knows no option ${unknown}.\n\n${HELP}`)
+  process.exitCode = 2
 } else {
   const startedAt = Date.now()
   const isGood = await runAll(args)

@@ -63,7 +63,8 @@ export const addFeedPreview = (feeds: Command, context: Context): void => {
           throw new CommandError(errorCode, message, { answer })
         }
         out.answer(answer.document, answer.text)
-        out.note(`Nothing was sent or written. To do it: sluice feeds run ${slug}`)
+        const first = file === undefined ? '' : `put the file at ${maskAddress(source.address ?? '')}, then `
+        out.note(`Nothing was sent or written. To do it: ${first}sluice feeds run ${slug}`)
       }),
     ['sluice feeds preview acme-kyero', 'what the next run would do'],
     [
