@@ -75,7 +75,7 @@ const toUpsert = (offer: YrlRecord, record: unknown, context: MappingContext): C
       media: offer.image?.map((image) => ({ url: toUrl(image), category: 'photo' })),
       listAgent: {
         name: agent?.name?.trim(),
-        phone: agent?.phone?.[0]?.trim(),
+        phone: phonesOf(offer)[0],
         office: agent?.organization?.trim(),
         email: agent?.email?.trim()
       },
@@ -139,13 +139,17 @@ const coordinatesOf = ({ latitude, longitude }: YrlRecord['location']): OfferCon
   return { latitude, longitude }
 }
 
+/** Those that say something, the first one is the agent's. */
+const phonesOf = ({ 'sales-agent': agent }: YrlRecord): string[] =>
+  (agent?.phone ?? []).map((phone) => phone.trim()).filter((phone) => phone !== '')
+
 const toUrl = (address: string): string => address.trim().replaceAll(/\s/g, '%20')
 
 /** What no unit takes, a price by the square metre and an area in a unit nobody knows among it. */
 const extrasOf = (offer: YrlRecord, record: unknown): Record<string, unknown> => {
-  const { area, 'lot-area': lot, 'sales-agent': agent, category } = offer
+  const { area, 'lot-area': lot, category } = offer
   const { value, currency, unit, period } = offer.price
-  const [, ...phones] = agent?.phone ?? []
+  const [, ...phones] = phonesOf(offer)
   return {
     ...leftoversOf(YrlRecordSchema, record),
     ...(offer['commercial-type'] === undefined ? {} : { category }),
