@@ -107,6 +107,7 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
     log,
     reporter
   })
+
   return {
     healthPort: health.port,
     tick: dispatcher.tick,

@@ -2,7 +2,6 @@ import type { Outcome } from '@sluice/shared/change'
 import { listedStampOf, NO_RECORD_HASH, type Envelope, type FactAtFrom } from '@sluice/shared/envelope'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { RawSql, Sql } from '../client.ts'
-import { Prisma } from '../generated/client.ts'
 import { toRows, type Id } from '../rows.ts'
 import { settledOutcome } from './settled-outcome.ts'
 
@@ -48,28 +47,21 @@ export interface SkipQuestion {
   recordHashes: readonly string[]
 }
 
-/**
- * The records that need not be sent again because what they say already stands (plan §6): hash → external id.
- * All of these must hold:
- * - this source said the same before, under the same format version and source revision;
- * - it was applied (created, updated, unchanged) and the offer is active, or it was rejected;
- * - sent again it would change nothing: a record with its own time has the stamp it had; one that takes its time from
- *   the file would come with a newer stamp, so nothing may have overruled the old one: no other source may have changed
- *   the offer since. (Only the newest change of each is known; one before the file may hide behind one after it.)
- */
-export const findSkippable = async (sql: Sql, question: SkipQuestion): Promise<Map<string, string>> => {
-  if (question.recordHashes.length === 0) return new Map()
-  const rows = await sql.$queryRaw<{ recordHash: string; externalId: string }[]>(skippable(question))
-  return new Map(rows.map(({ recordHash, externalId }) => [recordHash, externalId]))
-}
-
 /** A record that need not be sent, and whether this run has not seen its offer before. */
 export interface Skippable {
   externalId: string
   isNew: boolean
 }
 
-/** `findSkippable`, whose ids are noted as seen by the run: by their hash → which, and whether for the first time. */
+/**
+ * The records that need not be sent again because what they say already stands (plan §6): hash → which, and whether
+ * this run sees it for the first time. Their ids are noted as seen. All of these must hold:
+ * - this source said the same before, under the same format version and source revision;
+ * - it was applied (created, updated, unchanged) and the offer is active, or it was rejected;
+ * - sent again it would change nothing: a record with its own time has the stamp it had; one that takes its time from
+ *   the file would come with a newer stamp, so nothing may have overruled the old one: no other source may have changed
+ *   the offer since. (Only the newest change of each is known; one before the file may hide behind one after it.)
+ */
 export const markSkippable = async (
   sql: Sql,
   runId: Id,
@@ -77,7 +69,31 @@ export const markSkippable = async (
 ): Promise<Map<string, Skippable>> => {
   if (question.recordHashes.length === 0) return new Map()
   const rows = await sql.$queryRaw<(Skippable & { recordHash: string })[]>`
-    WITH found AS (${skippable(question)}), seen AS (
+    WITH found AS (
+      SELECT f.record_hash AS "recordHash", f.external_id AS "externalId"
+      FROM feed_records f
+      JOIN sources s ON s.id = f.source_id
+      LEFT JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = f.external_id
+      WHERE f.source_id = ${question.sourceId}
+        -- Of an array it cannot see Postgres assumes ten elements and takes the index of hashes; of a list it can, or
+        -- of a join, it reads the whole source as long as the table is too new for statistics.
+        AND f.record_hash = ANY (
+          ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(question.recordHashes)}::jsonb))
+        )
+        AND f.format_version = ${question.formatVersion}
+        AND f.source_revision = ${question.sourceRevision}
+        AND (
+          f.outcome = 'rejected'
+          OR f.outcome IN ('created', 'updated', 'unchanged') AND o.state = 'active' AND (
+            f.fact_at_from = 'record'
+            OR NOT EXISTS (
+              SELECT FROM jsonb_each_text(o.source_stamps) AS other(source, stamp)
+              WHERE other.source <> ${question.sourceSlug}
+                AND other.stamp COLLATE "C" > f.stamp
+            )
+          )
+        )
+    ), seen AS (
       INSERT INTO run_seen (run_id, external_id)
       SELECT ${runId}::bigint, "externalId" FROM found ORDER BY "externalId" COLLATE "C"
       ON CONFLICT DO NOTHING
@@ -87,31 +103,6 @@ export const markSkippable = async (
     FROM found LEFT JOIN seen ON seen.external_id = found."externalId"`
   return new Map(rows.map(({ recordHash, ...found }) => [recordHash, found]))
 }
-
-const skippable = (question: SkipQuestion): Prisma.Sql => Prisma.sql`
-    SELECT f.record_hash AS "recordHash", f.external_id AS "externalId"
-    FROM feed_records f
-    JOIN sources s ON s.id = f.source_id
-    LEFT JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = f.external_id
-    WHERE f.source_id = ${question.sourceId}
-      -- Of an array it cannot see Postgres assumes ten elements and takes the index of hashes; of a list it can, or
-      -- of a join, it reads the whole source as long as the table is too new for statistics.
-      AND f.record_hash = ANY (
-        ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(question.recordHashes)}::jsonb))
-      )
-      AND f.format_version = ${question.formatVersion}
-      AND f.source_revision = ${question.sourceRevision}
-      AND (
-        f.outcome = 'rejected'
-        OR f.outcome IN ('created', 'updated', 'unchanged') AND o.state = 'active' AND (
-          f.fact_at_from = 'record'
-          OR NOT EXISTS (
-            SELECT FROM jsonb_each_text(o.source_stamps) AS other(source, stamp)
-            WHERE other.source <> ${question.sourceSlug}
-              AND other.stamp COLLATE "C" > f.stamp
-          )
-        )
-      )`
 
 /**
  * Offers a feed lists no more, by a stamp newer than since when its newest list is true: external id → since when it says
