@@ -1,3 +1,4 @@
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import {
   hmacKeyBytes,
@@ -8,13 +9,12 @@ import {
 } from '@sluice/shared/auth'
 import { isSameDigest } from '@sluice/shared/keys'
 import { headerOf } from './headers.ts'
-import { macOf, toMacKey, type MacKey } from './mac.ts'
 import { refused, type Claim, type NotAuthenticated, type RawRequest, type Scheme } from './scheme.ts'
 import { challengeReply, eventIdIn, MAX_EVENT_ID_LENGTH } from './signed-body.ts'
 import { timestampProblem } from './timestamp.ts'
 
 /** Any signature that is an HMAC over parts of the request, told by data (`HmacAuth`). */
-export const createHmacScheme = (auth: HmacAuth & { challenge?: Challenge }): Scheme<MacKey> => {
+export const createHmacScheme = (auth: HmacAuth & { challenge?: Challenge }): Scheme<KeyObject> => {
   const parts = parseTemplate(auth.template) ?? []
   const readTimestamp = createTimestampReader(auth)
 
@@ -22,7 +22,7 @@ export const createHmacScheme = (auth: HmacAuth & { challenge?: Challenge }): Sc
     toKey: (secret) => {
       const bytes = hmacKeyBytes(secret, auth.secretEncoding)
       if (bytes === undefined || bytes.length === 0) throw new Error('the secret cannot be an HMAC key')
-      return toMacKey(auth.algorithm, bytes)
+      return createSecretKey(bytes) // made once: HMAC over 2 KB takes a fifth of what it takes with bytes
     },
     read: (request, nowMs) => {
       const given = headerOf(request.headers, auth.header.toLowerCase())
@@ -41,15 +41,17 @@ export const createHmacScheme = (auth: HmacAuth & { challenge?: Challenge }): Sc
 const toClaim = (
   auth: HmacAuth & { challenge?: Challenge },
   { headers, body }: RawRequest,
-  content: readonly Buffer[],
+  content: readonly (string | Buffer)[],
   signatures: readonly string[],
   parts: readonly TemplatePart[]
-): Claim<MacKey> => {
-  const { encoding, eventIdHeader, eventIdPath, challenge } = auth
+): Claim<KeyObject> => {
+  const { algorithm, encoding, eventIdHeader, eventIdPath, challenge } = auth
   return {
     ok: true,
     isMadeWith: (key) => {
-      const expected = macOf(key, content, encoding)
+      const hmac = createHmac(algorithm, key)
+      for (const part of content) hmac.update(typeof part === 'string' ? Buffer.from(part, 'latin1') : part)
+      const expected = hmac.digest(encoding)
       let isMatch = false
       for (const signature of signatures) if (isSameDigest(expected, signature)) isMatch = true
       return isMatch
@@ -107,8 +109,8 @@ const contentOf = (
   parts: readonly TemplatePart[],
   timestamp: string,
   { publicUrl = '', urlDecodes = '' }: HmacAuth
-): readonly Buffer[] | undefined => {
-  const content: Buffer[] = []
+): readonly (string | Buffer)[] | undefined => {
+  const content: (string | Buffer)[] = []
   for (const part of parts) {
     const piece = (): string | Buffer | undefined => {
       switch (part.kind) {
@@ -128,7 +130,7 @@ const contentOf = (
     }
     const value = piece()
     if (value === undefined) return undefined
-    content.push(typeof value === 'string' ? Buffer.from(value, 'latin1') : value)
+    content.push(value)
   }
   return content
 }
