@@ -1,5 +1,6 @@
 import { parseRecord } from '@sluice/shared/records'
 import { findFormat } from '@sluice/shared/formats'
+import { waitFor } from '../../test/support/process.ts'
 import type { Workshop } from '../../test/support/workshop.ts'
 import { kyeroProperty } from './_kyero-feed.ts'
 
@@ -55,4 +56,26 @@ export const drainedOf = async (shop: Workshop, prefix: string): Promise<Drained
   )
   const { offers, seconds } = row ?? { offers: 0, seconds: 0 }
   return { offers, perSecond: offers / seconds }
+}
+
+/**
+ * Resolves when all `records` are applied. Rows are counted only when the queue has been handed out: counting costs
+ * Postgres more the more there are, and whoever takes longest would be counted most often.
+ */
+export const untilDrained = async (
+  shop: Workshop,
+  prefix: string,
+  { records, timeoutMs }: { records: number; timeoutMs: number }
+): Promise<Drained> => {
+  const { feed } = shop.broker.topology.queues
+  const every = { timeoutMs, everyMs: 250 }
+  await waitFor(`${records} records to be taken`, async () => (await shop.broker.count(feed)) === 0, every)
+  return await waitFor(
+    `${records} records to be applied`,
+    async () => {
+      const all = await drainedOf(shop, prefix)
+      return all.offers === records && all
+    },
+    every
+  )
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { percentile } from '../../test/support/load.ts'
 import { waitFor } from '../../test/support/process.ts'
 import { createWorkshop, flat } from '../../test/support/workshop.ts'
-import { drainedOf, publishBacklog } from './_backlog.ts'
+import { drainedOf, publishBacklog, untilDrained } from './_backlog.ts'
 import { runBench, type Running } from './_bench.ts'
 import { listenForCommits } from './_commits.ts'
 
@@ -72,14 +72,10 @@ const measure = async ({
     let isDrained = false
     const sending =
       routingKey === undefined ? Promise.resolve([]) : send(routingKey, `${name} ${round}`, () => isDrained)
-    const drained = waitFor(
-      'the backlog to drain',
-      async () => {
-        const all = await drainedOf(shop, prefix)
-        return all.offers === sizes.records && all
-      },
-      { timeoutMs: DRAIN_TIMEOUT_MS, everyMs: 250 }
-    ).finally(() => (isDrained = true))
+    const drained = untilDrained(shop, prefix, {
+      records: sizes.records,
+      timeoutMs: DRAIN_TIMEOUT_MS
+    }).finally(() => (isDrained = true))
     const [{ perSecond }, waits] = await Promise.all([drained, sending])
     await worker.stop()
     sample(name, UNIT.feed, perSecond)

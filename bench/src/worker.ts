@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { run, waitFor, type Running as Process } from '../../test/support/process.ts'
+import { run, type Running as Process } from '../../test/support/process.ts'
 import { createWorkshop } from '../../test/support/workshop.ts'
-import { BODY_BYTES, drainedOf, publishBacklog } from './_backlog.ts'
+import { BODY_BYTES, publishBacklog, untilDrained } from './_backlog.ts'
 import { runBench, type Running } from './_bench.ts'
 
 /** Whoever drains the queue, as processes of its own. */
@@ -49,22 +49,14 @@ const measure = async ({
   ]
 
   /** A full queue and an empty database, then the workers; records a second by the database's clock. */
-  const roundOf = async ({ name, share, start }: Contender, round: number): Promise<number> => {
+  const roundOf = async ({ share, start }: Contender, round: number): Promise<number> => {
     const records = Math.max(100, Math.round(sizes.records * share))
     const prefix = `r${round}`
     await shop.query('TRUNCATE offers, offer_changes, first_contents, feed_records, deliveries, rejections')
     await publishBacklog(shop, prefix, records)
     await sleep(SETTLE_MS)
     const processes = await start()
-    const drained = await waitFor(
-      `${name} to apply ${records} records`,
-      async () => {
-        const all = await drainedOf(shop, prefix)
-        return all.offers === records && all
-      },
-      { timeoutMs: DRAIN_TIMEOUT_MS, everyMs: 250 }
-    )
-    await waitFor('the queue to be empty', async () => (await shop.broker.count(feed)) === 0)
+    const drained = await untilDrained(shop, prefix, { records, timeoutMs: DRAIN_TIMEOUT_MS })
     await Promise.all(processes.map((process) => process.stop()))
     return drained.perSecond
   }
