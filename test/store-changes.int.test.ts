@@ -4,7 +4,8 @@ import {
   appendChanges,
   listChanges,
   readChanges,
-  readChangeTexts,
+  readPlacedChanges,
+  readUnitTexts,
   type NewOfferChange
 } from '@sluice/prisma/tables/offer-changes'
 import { numberChanges } from '@sluice/prisma/tables/offer-stream'
@@ -121,8 +122,16 @@ describe('changes', () => {
       const rows = ofOurs(await readChanges(sql, { after: 0, limit: 10_000 }))
       const told = change(2, { externalId: 'streamed' }).units
       expect(rows.map((row) => row.units)).toEqual([units, units, told])
-      const texts = ofOurs(await readChangeTexts(sql, { after: 0, limit: 10_000 }))
-      expect(texts.map((row) => JSON.parse(row.units) as unknown)).toEqual([units, units, told])
+      const placed = ofOurs(await readPlacedChanges(sql, { after: 0, limit: 10_000 }))
+      expect(placed.map(({ vendorId: ours, ...change }) => ours === vendorId && change)).toEqual(
+        rows.map(({ units: _, ...change }) => change)
+      )
+      const texts = await readUnitTexts(
+        sql,
+        placed.map(({ seq }) => seq)
+      )
+      expect(texts.map((text) => text.seq)).toEqual(placed.map(({ seq }) => seq))
+      expect(texts.map((text) => JSON.parse(text.units) as unknown)).toEqual([units, units, told])
       const history = await sql.$queryRaw<{ units: unknown }[]>`
         SELECT units FROM offer_history WHERE external_id LIKE 'streamed%' ORDER BY id`
       expect(history.map((row) => row.units)).toEqual([units, units, told])

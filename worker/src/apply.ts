@@ -4,14 +4,14 @@ import type { Envelope } from '@sluice/shared/envelope'
 import { ConflictError, DataError, toError, type RecordError } from '@sluice/shared/errors'
 import type { Fact } from '@sluice/shared/merge'
 import type { Db } from '@sluice/prisma/client'
-import { appendChanges } from '@sluice/prisma/tables/offer-changes'
+import { appendChanges, type NewOfferChange } from '@sluice/prisma/tables/offer-changes'
 import { readOffers, writeOffers } from '@sluice/prisma/tables/offers'
 import { decide } from './decide.ts'
 import { toLedger, writeLedger, type Entry } from './ledger.ts'
 import type { Locations } from './locations.ts'
 import { toMessage, type Message } from './message.ts'
 import { placeOf } from './place.ts'
-import { keyText, offerKeyOf, planOffers, type OfferPlan } from './plan.ts'
+import { changesToStore, keyText, offerKeyOf, planOffers, type OfferPlan } from './plan.ts'
 import type { Sources, SourceSettings } from './sources.ts'
 import { toStoredOffers } from './stored.ts'
 
@@ -29,8 +29,8 @@ export interface ApplierDeps {
   db: Db
   sources: Sources
   locations: Locations
-  /** Hears that changes of offers have been committed. */
-  onChanges?: () => void
+  /** Hears which changes of offers have been committed. */
+  onChanges?: (changes: readonly NewOfferChange[]) => void
   /** Gives an envelope its meaning; `message.ts`, unless a drill puts its own fault in. */
   interpret?: typeof toMessage
 }
@@ -60,10 +60,7 @@ export const createApplier = ({
       const done = await db.direct.transaction(async (tx) => {
         const written = new Set((await writeOffers(tx, offers)).map(keyText))
         const won = plans.filter(({ next, key }) => next === undefined || written.has(keyText(key)))
-        await appendChanges(
-          tx,
-          won.flatMap(({ changes }) => changes)
-        )
+        await appendChanges(tx, won.flatMap(changesToStore))
         const applied = won.flatMap(({ outcomes }) =>
           outcomes.map(([message, outcome]) => ({ message, outcome }))
         )
@@ -71,7 +68,8 @@ export const createApplier = ({
         await writeLedger(tx, toLedger(entries))
         return { applied, won }
       })
-      if (done.won.some(({ changes }) => changes.length > 0)) onChanges?.()
+      const changes = done.won.flatMap((plan) => plan.changes)
+      if (changes.length > 0) onChanges?.(changes)
       for (const { message, outcome } of done.applied) settle(message, { outcome })
       for (const { message, problem } of rejected) settle(message, rejection(message, problem))
       if (done.won.length < plans.length) {

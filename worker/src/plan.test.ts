@@ -5,7 +5,7 @@ import type { Fact } from '@sluice/shared/merge'
 import { REQUIRED_UNITS, type OfferContent } from '@sluice/shared/offer'
 import { toStamp } from '@sluice/shared/stamp'
 import type { Message } from './message.ts'
-import { planOffers } from './plan.ts'
+import { changesToStore, planOffers } from './plan.ts'
 
 const WHOLE = {
   transaction: 'sale',
@@ -31,13 +31,18 @@ const fact = (change: Change, at: number): readonly [Message, Fact] => {
 }
 const whole = (units: OfferContent = WHOLE): Change => ({ kind: 'upsert', units })
 const unitsOf = (...facts: readonly (readonly [Message, Fact])[]) =>
-  planOffers(facts, new Map()).flatMap(({ changes }) =>
-    changes.map(({ revision, units }) => [revision, units])
-  )
+  planOffers(facts, new Map())
+    .flatMap(changesToStore)
+    .map(({ revision, units }) => [revision, units])
 
 describe('the change that creates an offer', () => {
   it('has no copy of what the offer says', () => {
     expect(unitsOf(fact(whole(), 1))).toEqual([[1, undefined]])
+  })
+
+  it('is told with its units all the same', () => {
+    const [plan] = planOffers([fact(whole(), 1)], new Map())
+    expect(plan?.changes[0]?.units).toMatchObject({ transaction: { new: 'sale' } })
   })
 
   it('has one when the same batch changes the offer again', () => {

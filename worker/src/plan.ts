@@ -11,7 +11,10 @@ export interface OfferPlan {
   read: StoredOffer | undefined
   /** The offer to write; absent when no stamp moves. */
   next?: OfferState
+  /** Each with its units. */
   changes: readonly NewOfferChange[]
+  /** The only change is the first, and says all that the offer itself says: no copy is kept until that is something else. */
+  isToldByOffer: boolean
   /** What becomes of each message, should the write win. */
   outcomes: readonly (readonly [Message, Outcome])[]
   /** Messages whose merge itself failed: a bug, and theirs alone. */
@@ -71,13 +74,14 @@ const planOffer = (
   return {
     key,
     read,
-    changes: changes.length === 1 && told === current ? changes.map(withoutCopy) : changes,
+    changes,
+    isToldByOffer: changes.length === 1 && changes[0]?.revision === 1 && told === current,
     outcomes,
     failures,
     ...(current === undefined || current === read ? {} : { next: current })
   }
 }
 
-/** The first change of an offer says all that the offer itself says: no copy is kept until that is something else. */
-const withoutCopy = ({ units, ...change }: NewOfferChange): NewOfferChange =>
-  change.revision === 1 || units === undefined ? change : { ...change, units }
+/** The changes of a plan as they are written. */
+export const changesToStore = ({ changes, isToldByOffer }: OfferPlan): readonly NewOfferChange[] =>
+  isToldByOffer ? changes.map(({ units: _, ...change }) => change) : changes

@@ -116,7 +116,7 @@ export const startWorker = async ({ config, log, sink, interpret }: WorkerOption
       db,
       sources,
       locations,
-      onChanges: relay.ring,
+      onChanges: relay.committed,
       ...(interpret === undefined ? {} : { interpret })
     })
     return createLane(options, {

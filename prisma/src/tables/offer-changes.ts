@@ -74,51 +74,69 @@ export const readChanges = async (
   sql: Sql,
   { after, limit = LIST_LIMIT }: { after: number; limit?: number }
 ): Promise<WholeOfferChange[]> => {
-  const rows = await page<WholeOfferChange>(
-    sql,
-    Prisma.sql`COALESCE(c.diff, (
-    SELECT jsonb_object_agg(unit.name, jsonb_build_object('new', unit.value)) FROM ${UNITS_OF_WHOLE}
-  ), '{}') AS units`,
-    after,
-    limit
-  )
+  const rows = await sql.$queryRaw<Nullable<WholeOfferChange>[]>`
+    SELECT ${PLACED}, COALESCE(c.diff, (
+      SELECT jsonb_object_agg(unit.name, jsonb_build_object('new', unit.value)) FROM ${UNITS_OF_WHOLE}
+    ), '{}') AS units
+    FROM (${pageOf(Prisma.sql`seq > ${after}::bigint`, limit)}) c JOIN vendors v ON v.id = c.vendor_id
+    WHERE c.bytes_before < ${PAGE_BYTES}
+    ORDER BY c.seq`
   return rows.map((row) => present<WholeOfferChange>(row))
 }
 
-/** The same page with every document as the text it is: who only passes it on need not take it apart. */
-export const readChangeTexts = async (
+/** A change that has its place in the stream, without its units. */
+export interface PlacedChange extends Omit<OfferChangeText, 'units'> {
+  vendorId: number
+}
+
+/** The stream from the change after `after` on, in the order of `seq`, without its documents: those cost the most by far. */
+export const readPlacedChanges = async (
   sql: RawSql,
   { after, limit }: { after: number; limit: number }
-): Promise<OfferChangeText[]> => {
-  const rows = await page<OfferChangeText>(
-    sql,
-    Prisma.sql`COALESCE(c.diff::text, (
-    SELECT '{' || string_agg(to_json(unit.name) || ':{"new":' || unit.value || '}', ',') || '}' FROM ${UNITS_OF_WHOLE}
-  ), '{}') AS units`,
-    after,
-    limit
-  )
-  return rows.map((row) => present<OfferChangeText>(row))
+): Promise<PlacedChange[]> => {
+  const rows = await sql.$queryRaw<Nullable<PlacedChange>[]>`
+    SELECT c.vendor_id AS "vendorId", ${PLACED}
+    FROM (SELECT * FROM offer_changes WHERE seq > ${after}::bigint ORDER BY seq LIMIT ${limit}) c
+    JOIN vendors v ON v.id = c.vendor_id
+    ORDER BY c.seq`
+  return rows.map((row) => present<PlacedChange>(row))
+}
+
+/**
+ * The units of the changes at these places, as the text they are: who only passes them on need not take them apart. In
+ * their order, as many as the size of a page allows, at least one.
+ */
+export const readUnitTexts = async (
+  sql: RawSql,
+  seqs: readonly number[]
+): Promise<{ seq: number; units: string }[]> => {
+  if (seqs.length === 0) return []
+  return await sql.$queryRaw<{ seq: number; units: string }[]>`
+    SELECT c.seq::float8 AS seq, COALESCE(c.diff::text, (
+      SELECT '{' || string_agg(to_json(unit.name) || ':{"new":' || unit.value || '}', ',') || '}' FROM ${UNITS_OF_WHOLE}
+    ), '{}') AS units
+    FROM (${pageOf(Prisma.sql`seq = ANY(${seqs}::bigint[])`, seqs.length)}) c
+    WHERE c.bytes_before < ${PAGE_BYTES}
+    ORDER BY c.seq`
 }
 
 /** Of a change without a diff of its own. None, where somebody took its offer away past every trigger: it still has its place. */
 const UNITS_OF_WHOLE = Prisma.sql`jsonb_each(c.whole) AS unit(name, value)`
 
-const page = <T>(sql: RawSql, units: Prisma.Sql, after: number, limit: number): Promise<Nullable<T>[]> =>
-  sql.$queryRaw`
-    SELECT c.seq::float8 AS seq, v.slug AS vendor, c.external_id AS "externalId", c.revision, c.kind, ${units}, c.stamp,
-           c.source, c.message_id AS "messageId", c.traceparent,
-           to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "changedAt"
-    FROM (
-      SELECT *, sum(size) OVER (ORDER BY seq) - size AS bytes_before
-      FROM (SELECT *, COALESCE(pg_column_size(COALESCE(diff, whole)), 0) AS size FROM (
-        SELECT *, CASE WHEN diff IS NULL THEN COALESCE(
-          (SELECT f.content FROM first_contents f WHERE f.vendor_id = n.vendor_id AND f.external_id = n.external_id),
-          (SELECT o.content FROM offers o WHERE o.vendor_id = n.vendor_id AND o.external_id = n.external_id)
-        ) END AS whole
-        FROM (SELECT * FROM offer_changes WHERE seq > ${after}::bigint ORDER BY seq LIMIT ${limit}) n
-        OFFSET 0 -- looked up once a row, though it is used more often
-      ) found) page
-    ) c JOIN vendors v ON v.id = c.vendor_id
-    WHERE c.bytes_before < ${PAGE_BYTES}
-    ORDER BY c.seq`
+/** All of `c` and `v` but the units. */
+const PLACED = Prisma.sql`
+  c.seq::float8 AS seq, v.slug AS vendor, c.external_id AS "externalId", c.revision, c.kind, c.stamp, c.source,
+  c.message_id AS "messageId", c.traceparent,
+  to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "changedAt"`
+
+/** Changes, each with what its offer says where it has no diff, and with how many bytes come before it. */
+const pageOf = (which: Prisma.Sql, limit: number): Prisma.Sql => Prisma.sql`
+  SELECT *, sum(size) OVER (ORDER BY seq) - size AS bytes_before
+  FROM (SELECT *, COALESCE(pg_column_size(COALESCE(diff, whole)), 0) AS size FROM (
+    SELECT *, CASE WHEN diff IS NULL THEN COALESCE(
+      (SELECT f.content FROM first_contents f WHERE f.vendor_id = n.vendor_id AND f.external_id = n.external_id),
+      (SELECT o.content FROM offers o WHERE o.vendor_id = n.vendor_id AND o.external_id = n.external_id)
+    ) END AS whole
+    FROM (SELECT * FROM offer_changes WHERE ${which} ORDER BY seq LIMIT ${limit}) n
+    OFFSET 0 -- looked up once a row, though it is used more often
+  ) found) page`

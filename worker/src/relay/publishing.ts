@@ -1,10 +1,11 @@
-import type { Db } from '@sluice/prisma/client'
-import { readChangeTexts } from '@sluice/prisma/tables/offer-changes'
+import type { Db, RawSql } from '@sluice/prisma/client'
+import { readPlacedChanges, readUnitTexts, type PlacedChange } from '@sluice/prisma/tables/offer-changes'
 import { markPublished, streamPosition } from '@sluice/prisma/tables/offer-stream'
 import type { Publisher } from '@sluice/shared/broker'
 import { toError } from '@sluice/shared/errors'
 import { toOfferMessage, type OfferChangeText } from '@sluice/shared/offer-change'
 import type { Bell } from './bell.ts'
+import type { Recent } from './recent.ts'
 import { wavesOf } from './waves.ts'
 
 export interface PublishingDeps {
@@ -14,6 +15,8 @@ export interface PublishingDeps {
   exchange: string
   /** Rings when there is more to publish. */
   bell: Bell
+  /** What need not be read again. */
+  recent: Pick<Recent, 'take'>
   /** The last attempt failed: ask with one message, not with a batch that every consumer would hear again. */
   isCautious: () => boolean
   /** So many changes were confirmed. */
@@ -31,13 +34,14 @@ const IDLE_MS = 1_000
  * @throws what the broker or Postgres throws; the next attempt begins with the first change that is not confirmed
  */
 export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): Promise<void> => {
-  const { db, exchange, bell, isCautious, onPublished } = deps
+  const { db, exchange, bell, recent, isCautious, onPublished } = deps
   let { publishedSeq } = await streamPosition(db.direct.sql)
   while (!until.aborted) {
-    const changes = await readChangeTexts(db.direct.sql, {
+    const placed = await readPlacedChanges(db.direct.sql, {
       after: publishedSeq,
       limit: isCautious() ? 1 : BATCH
     })
+    const changes = await withUnits(db.direct.sql, placed, recent)
     if (changes.length === 0) await bell.wait(IDLE_MS, until)
     const before = publishedSeq
     try {
@@ -53,6 +57,29 @@ export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): 
       }
     }
   }
+}
+
+/** From the first on, as many of the changes as there are units of: what is not known here is read, a page at most. */
+const withUnits = async (
+  sql: RawSql,
+  placed: readonly PlacedChange[],
+  recent: Pick<Recent, 'take'>
+): Promise<OfferChangeText[]> => {
+  const known = new Map<number, string>()
+  const unknown: number[] = []
+  for (const change of placed) {
+    const units = recent.take(change)
+    if (units === undefined) unknown.push(change.seq)
+    else known.set(change.seq, units)
+  }
+  for (const { seq, units } of await readUnitTexts(sql, unknown)) known.set(seq, units)
+  const changes: OfferChangeText[] = []
+  for (const { vendorId: _, ...change } of placed) {
+    const units = known.get(change.seq)
+    if (units === undefined) break
+    changes.push({ ...change, units })
+  }
+  return changes
 }
 
 /**

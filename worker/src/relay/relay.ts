@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from '@sluice/prisma/client'
 import type { Lock } from '@sluice/prisma/lock'
+import type { NewOfferChange } from '@sluice/prisma/tables/offer-changes'
 import type { Publisher } from '@sluice/shared/broker'
 import { bounded } from '@sluice/shared/bounded'
 import { DependencyError, toError } from '@sluice/shared/errors'
@@ -9,6 +10,7 @@ import type { Reporter } from '@sluice/shared/sentry'
 import { createBell } from './bell.ts'
 import { keepNumbering } from './numbering.ts'
 import { keepPublishing } from './publishing.ts'
+import { createRecent } from './recent.ts'
 
 /**
  * The stream out: committed changes of offers get their places in it and are published in that order, at least once.
@@ -18,8 +20,8 @@ import { keepPublishing } from './publishing.ts'
  */
 export interface Relay {
   start: () => void
-  /** Changes have been committed in this process. */
-  ring: () => void
+  /** These changes have been committed in this process. */
+  committed: (changes: readonly NewOfferChange[]) => void
   /** Whether this one does the work. */
   readonly isLeading: boolean
   /** Finishes the batch under way; another relay goes on with the rest, or the next start. */
@@ -55,18 +57,20 @@ export const createRelay = ({
 }: RelayDeps): Relay => {
   const stopping = new AbortController()
   const { signal } = stopping
-  const committed = createBell()
+  const bell = createBell()
   const numbered = createBell()
+  const recent = createRecent()
   let isLeading = false
   let failures = 0
   let running: Promise<void> = Promise.resolve()
 
-  const numbering = { db, bell: committed, onNumbered: () => numbered.ring() }
+  const numbering = { db, bell, onNumbered: () => numbered.ring() }
   const publishing = {
     db,
     publisher,
     exchange,
     bell: numbered,
+    recent,
     isCautious: () => failures > 0,
     onPublished: (count: number) => {
       if (failures > 0) log.info('stream is relayed again')
@@ -103,6 +107,7 @@ export const createRelay = ({
 
   const giveUpLock = async (): Promise<void> => {
     isLeading = false
+    recent.forget() // another publishes them
     await lock.release().catch((thrown: unknown) => log.debug({ err: toError(thrown) }, 'lock not released'))
   }
 
@@ -129,7 +134,10 @@ export const createRelay = ({
     start: () => {
       running = run()
     },
-    ring: () => committed.ring(),
+    committed: (changes) => {
+      if (isLeading) recent.keep(changes)
+      bell.ring()
+    },
     get isLeading() {
       return isLeading
     },
