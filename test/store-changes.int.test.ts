@@ -124,7 +124,7 @@ describe('changes', () => {
       expect(rows.map((row) => row.units)).toEqual([units, units, told])
       const placed = ofOurs(await readPlacedChanges(sql, { after: 0, limit: 10_000 }))
       expect(placed.map(({ vendorId: ours, ...change }) => ours === vendorId && change)).toEqual(
-        rows.map(({ units: _, ...change }) => change)
+        rows.map(({ units: _units, ...change }) => change)
       )
       const texts = await readUnitTexts(
         sql,

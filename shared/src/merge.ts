@@ -249,10 +249,13 @@ const diffOf = (before: OfferContent, after: OfferContent): OfferDiff['units'] =
   const units: OfferDiff['units'] = {}
   const [olds, news] = [before as Record<string, unknown>, after as Record<string, unknown>]
   for (const unit of new Set([...Object.keys(olds), ...Object.keys(news)])) {
-    if (isDeepStrictEqual(olds[unit], news[unit])) continue
-    units[unit] = {
-      ...(olds[unit] === undefined ? {} : { old: olds[unit] }),
-      ...(news[unit] === undefined ? {} : { new: news[unit] })
+    const [old, value] = [olds[unit], news[unit]]
+    if (old === undefined) {
+      if (value !== undefined) units[unit] = { new: value }
+    } else if (value === undefined) {
+      units[unit] = { old }
+    } else if (!isDeepStrictEqual(old, value)) {
+      units[unit] = { old, new: value }
     }
   }
   return units

@@ -84,4 +84,4 @@ const planOffer = (
 
 /** The changes of a plan as they are written. */
 export const changesToStore = ({ changes, isToldByOffer }: OfferPlan): readonly NewOfferChange[] =>
-  isToldByOffer ? changes.map(({ units: _, ...change }) => change) : changes
+  isToldByOffer ? changes.map(({ units: _units, ...change }) => change) : changes

@@ -99,8 +99,12 @@ export const readPlacedChanges = async (
     FROM (SELECT * FROM offer_changes WHERE seq > ${after}::bigint ORDER BY seq LIMIT ${limit}) c
     JOIN vendors v ON v.id = c.vendor_id
     ORDER BY c.seq`
-  return rows.map((row) => present<PlacedChange>(row))
+  return rows.map(withTrace)
 }
+
+/** `present`, for the only column that may be null. */
+const withTrace = ({ traceparent, ...row }: Nullable<PlacedChange>): PlacedChange =>
+  traceparent === null ? row : { ...row, traceparent }
 
 /**
  * The units of the changes at these places, as the text they are: who only passes them on need not take them apart. In

@@ -29,12 +29,16 @@ export interface Delivery {
 export const describe = (message: ConsumeMessage): Omit<Delivery, 'isLost' | 'settle'> => {
   const { content, fields, properties } = message
   const { messageId, type, contentType, correlationId, timestamp, headers } = properties
-  const given = Object.entries({ messageId, type, contentType, correlationId, timestamp, headers }).filter(
-    ([, value]) => value !== undefined // as amqplib says "absent"
-  )
+  const given: Delivery['properties'] = {} // amqplib says "absent" with undefined
+  if (messageId !== undefined) given.messageId = messageId
+  if (type !== undefined) given.type = type
+  if (contentType !== undefined) given.contentType = contentType
+  if (correlationId !== undefined) given.correlationId = correlationId
+  if (timestamp !== undefined) given.timestamp = timestamp
+  if (headers !== undefined) given.headers = headers
   return {
     body: content,
-    properties: Object.fromEntries(given),
+    properties: given,
     exchange: fields.exchange,
     routingKey: fields.routingKey,
     redelivered: fields.redelivered,

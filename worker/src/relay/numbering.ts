@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from '@sluice/prisma/client'
 import { numberChanges, streamPosition } from '@sluice/prisma/tables/offer-stream'
 import type { Bell } from './bell.ts'
@@ -11,6 +12,11 @@ export interface NumberingDeps {
 }
 
 const BATCH = 500
+/**
+ * While changes are committed all the time they are numbered so many milliseconds' worth at once: it takes five questions
+ * and wakes the publishing, however many there are. The first after a pause waits for nothing.
+ */
+const PACE_MS = 60
 /**
  * With nothing to do, twice as long each time. Looking is one query over an index that is empty then; to be notified
  * instead, every commit of every worker would take a lock that the whole server has once.
@@ -32,6 +38,7 @@ export const keepNumbering = async (
     if (count > 0) {
       idleMs = IDLE_MS.least
       onNumbered(count)
+      if (count < BATCH) await sleep(PACE_MS, undefined, { signal: until }).catch(() => undefined) // over
     } else {
       await bell.wait(idleMs, until)
       idleMs = Math.min(IDLE_MS.most, idleMs * 2)
