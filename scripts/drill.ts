@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { toReportArgs, toSummary, withEnd, type DrillReport } from './drill-table.ts'
@@ -14,6 +14,12 @@ const read = async (): Promise<DrillReport[]> =>
         (text) => JSON.parse(text) as DrillReport[],
         () => [] // nothing was reported yet
       )
+
+/** Said before the first of them has run for minutes. */
+if (file !== undefined && (await stat(file).catch(() => undefined))?.isDirectory() === true) {
+  console.error(`--json writes one file, and ${file} is a folder: name a file in it.`)
+  process.exit(1)
+}
 
 process.exitCode = await runFromMenu(
   {

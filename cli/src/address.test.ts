@@ -6,6 +6,9 @@ test.each([
   ['http://user:pass@acme.example:8080/f?key=1', 'http://user:pass@acme.example:8080/f?key=1'],
   ['/srv/feeds/a.xml', '/srv/feeds/a.xml'],
   ['feeds/a.xml', '/here/feeds/a.xml'],
+  ['acme.xml', '/here/acme.xml'],
+  ['./acme.example/a.xml', '/here/acme.example/a.xml'],
+  ['../feeds.old/a.xml', '/feeds.old/a.xml'],
   ['file:///srv/a%20b.xml', 'file:///srv/a%20b.xml']
 ])('%s is stored as %s', (text, address) => {
   expect(toAddress(text, '/here')).toEqual({ ok: true, address })
@@ -18,6 +21,11 @@ test.each([
   ['https://', 'it is not a valid URL'],
   ['http://[::1', 'it is not a valid URL'],
   ['file://host/a.xml', 'a file URL looks like file:///path/of/feed.xml'],
+  ['acme.example/a.xml', 'a URL begins with https:// or the like, and a path that looks like one with ./'],
+  [
+    'www.acme.example:8080/a',
+    'a URL begins with https:// or the like, and a path that looks like one with ./'
+  ],
   ['  ', 'it is empty'],
   ['a\0b', 'a path has no NUL character']
 ])('%j is refused', (text, reason) => {

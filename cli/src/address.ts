@@ -7,6 +7,9 @@ import { parseAddress } from '@sluice/shared/address'
 const SECRET_PARAMETER = /key|token|secret|passw|pwd|auth|sig/i
 const MASK = '***'
 
+/** `acme.example/feed.xml`, `www.acme.example:8080/x`: hardly ever a folder, and its feed would fail at its first run only. */
+const LIKE_A_HOST = /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(:\d+)?\//i
+
 export type TypedAddress = { ok: true; address: string } | { ok: false; reason: string }
 
 /** The address as it is stored; a relative path is taken from `cwd`. */
@@ -15,6 +18,12 @@ export const toAddress = (text: string, cwd: string): TypedAddress => {
   if (trimmed === '') return { ok: false, reason: 'it is empty' }
   if (trimmed.includes('\0')) return { ok: false, reason: 'a path has no NUL character' }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(trimmed)?.[1]?.toLowerCase()
+  if (scheme === undefined && LIKE_A_HOST.test(trimmed)) {
+    return {
+      ok: false,
+      reason: 'a URL begins with https:// or the like, and a path that looks like one with ./'
+    }
+  }
   const address = scheme === undefined ? resolve(cwd, trimmed) : trimmed
   const parsed = parseAddress(address)
   if (parsed !== undefined) return { ok: true, address }

@@ -31,7 +31,8 @@ describe('access', () => {
     ['a user with a colon', { basic: 'u:p' }],
     ['a header with a space', { header: 'X Key' }],
     ['half a host key', { hostKey: 'SHA256:abc' }],
-    ['a charset of two words', { charset: 'windows 1251' }]
+    ['a charset of three words', { charset: 'of my own' }],
+    ['a charset nobody knows', { charset: 'utf-7' }]
   ] as const)('refuses %s', (_name, options) => {
     expect(() => toAccess({}, options)).toThrow(expect.objectContaining({ code: 'ACCESS_INVALID' }))
   })

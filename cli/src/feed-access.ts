@@ -6,6 +6,7 @@ import {
   type FetchSettings,
   type PageRule
 } from '@sluice/shared/fetch-settings'
+import { charsetNamed } from '@sluice/shared/records'
 import { UsageError } from './errors.ts'
 
 /** How a feed is fetched, as it is typed. Pure. */
@@ -86,6 +87,12 @@ export const toAccess = (before: FetchSettings, options: AccessOptions): Access 
     ...changedOr('pages', options.pages, pages),
     ...changedOr('entry', options.entry, entry),
     ...changedOr('charset', options.charset, charset)
+  }
+  if (typeof options.charset === 'string' && charsetNamed(options.charset) === undefined) {
+    throw new UsageError(
+      'ACCESS_INVALID',
+      `There is no charset "${options.charset}" that can be read; names are like windows-1251, iso-8859-2 or koi8-r.`
+    )
   }
   const settings = toFetchSettings(changed)
   if (settings !== undefined) return { settings, wants }

@@ -16,4 +16,4 @@ export {
 } from './record-events.ts'
 export { parseXmlDocument, type XmlDocument } from './parse-xml-record.ts'
 export type { XmlObject, XmlValue } from './xml-object.ts'
-export { declaredCharset } from './charset-names.ts'
+export { charsetNamed, declaredCharset } from './charset-names.ts'
