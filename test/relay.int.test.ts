@@ -2,14 +2,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLock } from '@sluice/prisma/lock'
 import { appendChanges, type NewOfferChange } from '@sluice/prisma/tables/offer-changes'
 import { streamPosition } from '@sluice/prisma/tables/offer-stream'
+import { writeOffers } from '@sluice/prisma/tables/offers'
 import { PublishError } from '@sluice/shared/broker'
 import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { createLogger } from '@sluice/shared/log'
-import { fromOfferMessage } from '@sluice/shared/offer-change'
-import { createRelay, type Relay } from '../worker/src/relay/relay.ts'
+import { fromOfferMessage, type OfferChange } from '@sluice/shared/offer-change'
+import { createRelay, type Relay, type RelayDeps } from '../worker/src/relay/relay.ts'
 import { createDatabase, type TestDatabase } from './support/database.ts'
 import { waitFor } from './support/process.ts'
-import { aVendor, stampAt } from './support/store.ts'
+import { anOffer, aVendor, stampAt } from './support/store.ts'
 
 let database: TestDatabase
 let vendorId: number
@@ -35,7 +36,7 @@ const createMoodyBroker = () => {
   let asked = 0
   const arrived: number[] = []
   const units = new Map<number, unknown>()
-  const told = { nacked: 0, unknown: 0 }
+  const told = { nacked: 0, unknown: 0, fromTable: 0, fromMemory: 0 }
   return {
     arrived,
     units,
@@ -50,6 +51,8 @@ const createMoodyBroker = () => {
       const change = fromOfferMessage(message)
       arrived.push(change.seq)
       units.set(change.seq, change.units)
+      // jsonb as text has blanks.
+      told[message.body.includes('"title": ') ? 'fromTable' : 'fromMemory'] += 1
       if (asked % 239 === 0) {
         told.unknown += 1
         throw new PublishError('PUBLISH_UNKNOWN', 'no confirm in time')
@@ -58,21 +61,22 @@ const createMoodyBroker = () => {
   }
 }
 
+const aRelay = (name: string, publisher: RelayDeps['publisher']): Relay =>
+  createRelay({
+    db: database.db,
+    lock: createLock({ url: database.url, key: '4711', applicationName: `test relay ${name}` }),
+    publisher,
+    exchange: 'offers',
+    isPaused: () => false,
+    onPublished: () => undefined,
+    log: createLogger({ service: 'test', level: 'silent' }),
+    reporter: { captureError: (error) => expect.unreachable(String(error)) }
+  })
+
 test('every change arrives, and none before the one before it of its offer, whatever the broker does', async () => {
   const { db } = database
   const broker = createMoodyBroker()
-  const relays = ['one', 'another'].map((name): Relay =>
-    createRelay({
-      db,
-      lock: createLock({ url: database.url, key: '4711', applicationName: `test relay ${name}` }),
-      publisher: broker,
-      exchange: 'offers',
-      isPaused: () => false,
-      onPublished: () => undefined,
-      log: createLogger({ service: 'test', level: 'silent' }),
-      reporter: { captureError: (error) => expect.unreachable(String(error)) }
-    })
-  )
+  const relays = ['one', 'another'].map((name) => aRelay(name, broker))
   for (const relay of relays) relay.start()
   const REVISIONS = 6
   const ids = Array.from({ length: 40 }, (_, n) => `o${n}`)
@@ -91,6 +95,8 @@ test('every change arrives, and none before the one before it of its offer, what
   // The moods were there.
   expect(broker.told.nacked).toBeGreaterThan(0)
   expect(broker.told.unknown).toBeGreaterThan(0)
+  expect(broker.told.fromTable).toBeGreaterThan(0)
+  expect(broker.told.fromMemory).toBeGreaterThan(0)
   const order = [...new Set(broker.arrived)]
   expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: all }, (_, n) => n + 1))
   const rows = await db.sql.$queryRaw<{ seq: number; id: string; revision: number; diff: unknown }[]>`
@@ -103,4 +109,34 @@ test('every change arrives, and none before the one before it of its offer, what
     expect(revision, id).toBe((heard.get(id) ?? 0) + 1)
     heard.set(id, revision ?? 0)
   }
+})
+
+test('what was just committed is told without looking for its document, in its place among what others committed', async () => {
+  const { db } = database
+  const { publishedSeq } = await streamPosition(db.sql)
+  const heard: OfferChange[] = []
+  const relay = aRelay('of new offers', {
+    publish: async (message) => void heard.push(fromOfferMessage(message))
+  })
+  relay.start()
+  await waitFor('the relay to lead', () => relay.isLeading)
+
+  const ids = ['new 1', 'new 2', 'new 3']
+  const offers = ids.map((externalId) => anOffer({ vendorId, externalId, content: { transaction: 'sale' } }))
+  const changes = ids.map((id) => ({ ...change(id, 1), units: { transaction: { new: id } } }))
+  await db.transaction(async (tx) => {
+    await writeOffers(tx, offers)
+    // As the worker writes the first change of an offer: without a copy of what the offer says.
+    await appendChanges(
+      tx,
+      changes.map(({ units: _units, ...stored }) => stored)
+    )
+  })
+  relay.committed(changes.filter(({ externalId }) => externalId !== 'new 2'))
+  await waitFor('all to be published', () => heard.length === ids.length)
+  await relay.stop(5_000)
+
+  expect(heard.map(({ seq }) => seq - publishedSeq)).toEqual([1, 2, 3])
+  // Other units than the offer has: so one sees where they came from.
+  expect(heard.map(({ units }) => units?.['transaction']?.new)).toEqual(['new 1', 'sale', 'new 3'])
 })

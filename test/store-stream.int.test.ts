@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Db } from '@sluice/prisma/client'
 import { createLock } from '@sluice/prisma/lock'
-import { appendChanges, readChanges, type NewOfferChange } from '@sluice/prisma/tables/offer-changes'
+import {
+  appendChanges,
+  readChanges,
+  readUnitTexts,
+  type NewOfferChange
+} from '@sluice/prisma/tables/offer-changes'
 import { markPublished, numberChanges, streamLag, streamPosition } from '@sluice/prisma/tables/offer-stream'
 import { createDatabase, type TestDatabase } from './support/database.ts'
 import { waitFor } from './support/process.ts'
@@ -161,6 +166,13 @@ test('a page ends when it is large, and holds at least one change', async () => 
   }
   expect(pages.flat()).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
   expect(pages.length).toBeGreaterThan(1)
+
+  const asked = [2, 4, 5, 6, 7, 8]
+  const units = await readUnitTexts(db.sql, asked)
+  expect(units.map(({ seq }) => seq)).toEqual(asked.slice(0, units.length))
+  expect(units.length).toBeLessThan(asked.length)
+  const [first] = await readUnitTexts(db.sql, [units.length + 1])
+  expect(first?.seq).toBe(units.length + 1)
 })
 
 test('how far it is published never goes back, and what waits is counted from there', async () => {

@@ -68,14 +68,16 @@ export const untilDrained = async (
   { records, timeoutMs }: { records: number; timeoutMs: number }
 ): Promise<Drained> => {
   const { feed } = shop.broker.topology.queues
-  const every = { timeoutMs, everyMs: 1_000 } // rates are by the clock of the database
-  await waitFor(`${records} records to be taken`, async () => (await shop.broker.count(feed)) === 0, every)
+  await waitFor(`${records} records to be taken`, async () => (await shop.broker.count(feed)) === 0, {
+    timeoutMs,
+    everyMs: 1_000
+  })
   return await waitFor(
     `${records} records to be applied`,
     async () => {
       const all = await drainedOf(shop, prefix)
       return all.offers === records && all
     },
-    every
+    { timeoutMs, everyMs: 250 }
   )
 }

@@ -226,17 +226,10 @@ const instantOf = (
   headers: Static<typeof HeadersSchema>,
   name: 'fact-at' | 'received-at' | 'listed-at' | 'expired-at'
 ): number => {
-  const text = headers[name] ?? ''
-  const before = lately.get(name)
-  if (before?.text === text) return before.micros
-  const micros = fromIso(text)
+  const micros = fromIso(headers[name] ?? '')
   if (micros === undefined) throw invalid(`header ${name} is not an ISO 8601 instant`)
-  lately.set(name, { text, micros })
   return micros
 }
-
-/** What each said last: all records of a file were received at one moment, and most are as old as it. */
-const lately = new Map<string, { text: string; micros: number }>()
 
 const invalid = (what: string, cause?: unknown): EnvelopeError =>
   new EnvelopeError('ENVELOPE_INVALID', `Cannot read the envelope: ${what}`, { cause })

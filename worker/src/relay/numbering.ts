@@ -13,7 +13,7 @@ export interface NumberingDeps {
 
 const BATCH = 500
 /**
- * While changes are committed all the time they are numbered so many milliseconds' worth at once: it takes five questions
+ * While changes are committed all the time they are numbered so many milliseconds' worth at once: it takes six questions
  * and wakes the publishing, however many there are. The first after a pause waits for nothing.
  */
 const PACE_MS = 60

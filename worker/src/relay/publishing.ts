@@ -16,7 +16,7 @@ export interface PublishingDeps {
   /** Rings when there is more to publish. */
   bell: Bell
   /** What need not be read again. */
-  recent: Pick<Recent, 'take'>
+  recent: Pick<Recent, 'find' | 'drop'>
   /** The last attempt failed: ask with one message, not with a batch that every consumer would hear again. */
   isCautious: () => boolean
   /** So many changes were confirmed. */
@@ -24,6 +24,8 @@ export interface PublishingDeps {
 }
 
 const BATCH = 500
+/** Of the units of a batch, in characters: well within what the publisher has under way at once. */
+const MOST_LENGTH = 4_000_000
 /** A broker that is away for longer is left to the next attempt, perhaps of another worker. */
 const PATIENCE_MS = 5_000
 /** The bell tells; this is for one that was not rung. */
@@ -53,31 +55,37 @@ export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): 
     } finally {
       if (publishedSeq > before) {
         await markPublished(db.direct.sql, publishedSeq)
+        const published = publishedSeq
+        recent.drop(placed.filter(({ seq }) => seq <= published))
         onPublished(publishedSeq - before)
       }
     }
   }
 }
 
-/** From the first on, as many of the changes as there are units of: what is not known here is read, a page at most. */
+/**
+ * From the first on, as many of the changes as there are units of: what is not known here is read, a page at most, and
+ * all together is not much more than a page.
+ */
 const withUnits = async (
   sql: RawSql,
   placed: readonly PlacedChange[],
-  recent: Pick<Recent, 'take'>
+  recent: Pick<Recent, 'find'>
 ): Promise<OfferChangeText[]> => {
   const known = new Map<number, string>()
-  const unknown: number[] = []
   for (const change of placed) {
-    const units = recent.take(change)
-    if (units === undefined) unknown.push(change.seq)
-    else known.set(change.seq, units)
+    const units = recent.find(change)
+    if (units !== undefined) known.set(change.seq, units)
   }
+  const unknown = placed.map(({ seq }) => seq).filter((seq) => !known.has(seq))
   for (const { seq, units } of await readUnitTexts(sql, unknown)) known.set(seq, units)
   const changes: OfferChangeText[] = []
-  for (const { vendorId: _, ...change } of placed) {
+  let length = 0
+  for (const { vendorId: _vendorId, ...change } of placed) {
     const units = known.get(change.seq)
-    if (units === undefined) break
+    if (units === undefined || length >= MOST_LENGTH) break
     changes.push({ ...change, units })
+    length += units.length
   }
   return changes
 }

@@ -10,15 +10,16 @@ const change = (externalId: string, units: NewOfferChange['units'] = { price: { 
   stamp: '1',
   source: 'crm',
   messageId: externalId,
-  ...(units === undefined ? {} : { units })
+  units
 })
 
-test('what was kept is told once', () => {
+test('what was kept is found until it is dropped', () => {
   const recent = createRecent()
   recent.keep([change('a'), change('b', { price: { old: 1 } })])
-  expect(recent.take(change('b'))).toBe('{"price":{"old":1}}')
-  expect(recent.take(change('b'))).toBeUndefined()
-  expect(recent.take(change('a'))).toBe('{"price":{"new":1}}')
+  expect(recent.find(change('b'))).toBe('{"price":{"old":1}}')
+  recent.drop([change('b'), change('c')])
+  expect(recent.find(change('b'))).toBeUndefined()
+  expect(recent.find(change('a'))).toBe('{"price":{"new":1}}')
 })
 
 test.each([{ vendorId: 2 }, { revision: 2 }, { stamp: '2' }, { externalId: 'b' }])(
@@ -26,25 +27,32 @@ test.each([{ vendorId: 2 }, { revision: 2 }, { stamp: '2' }, { externalId: 'b' }
   (other) => {
     const recent = createRecent()
     recent.keep([change('a')])
-    expect(recent.take({ ...change('a'), ...other })).toBeUndefined()
+    expect(recent.find({ ...change('a'), ...other })).toBeUndefined()
   }
 )
 
-test('the oldest goes when there is no room, and all at once when somebody else publishes', () => {
-  const recent = createRecent({ maxLength: 2 * JSON.stringify(change('a').units).length })
+test('without room what came first stays, for it is published first', () => {
+  const recent = createRecent({ maxLength: 600 })
+  const found = (...ids: readonly string[]) => ids.filter((id) => recent.find(change(id)) !== undefined)
   recent.keep([change('a'), change('b')])
-  recent.keep([change('b'), change('c')])
-  expect(['a', 'b', 'c'].map((id) => recent.take(change(id)) !== undefined)).toEqual([false, true, true])
-  recent.keep([change('d')])
+  recent.keep([change('c'), change('d')])
+  expect(found('a', 'b', 'c', 'd')).toEqual(['a', 'b'])
+  recent.drop([change('a')])
+  recent.keep([change('e'), change('f')])
+  expect(found('a', 'b', 'c', 'd', 'e', 'f')).toEqual(['b', 'e'])
   recent.forget()
-  expect(recent.take(change('d'))).toBeUndefined()
+  recent.keep([change('g')])
+  expect(found('b', 'e', 'g')).toEqual(['g'])
 })
 
-test('nothing stays for ever that nobody asks for', async () => {
-  const recent = createRecent({ maxAgeMs: 5 })
+test('what nobody drops goes when newer ones come', () => {
+  let now = 0
+  const recent = createRecent({ maxAgeMs: 10, now: () => now })
   recent.keep([change('a')])
-  await new Promise((resolve) => setTimeout(resolve, 10))
+  now = 10
   recent.keep([change('b')])
-  expect(recent.take(change('a'))).toBeUndefined()
-  expect(recent.take(change('b'))).toBeDefined()
+  expect(recent.find(change('a'))).toBeDefined()
+  now = 11
+  recent.keep([change('c')])
+  expect(['a', 'b', 'c'].map((id) => recent.find(change(id)) !== undefined)).toEqual([false, true, true])
 })

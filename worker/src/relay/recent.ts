@@ -1,31 +1,35 @@
 import type { NewOfferChange } from '@sluice/prisma/tables/offer-changes'
 
-/** What a change is known by: two of one offer and revision that say something else differ in their stamp. */
+/** Of all that are committed, no two changes have the same. */
 export type ChangeKey = Pick<NewOfferChange, 'vendorId' | 'externalId' | 'revision' | 'stamp'>
 
 /**
  * The units of changes this process has committed itself, as JSON, until they are published: to read a document that was
  * written a moment ago costs Postgres more than to number and to mark it. Whatever is not here is in the table, so
- * anything may be forgotten at any time.
+ * anything may be missing at any time.
  */
 export interface Recent {
-  /** Only what is committed, and with all of its units. */
+  /** Only what is committed, with all of its units. Without room for more, what came first stays: it goes first. */
   keep: (changes: readonly NewOfferChange[]) => void
-  /** Once: what was taken and could not be published is read from the table. */
-  take: (key: ChangeKey) => string | undefined
+  find: (key: ChangeKey) => string | undefined
+  drop: (keys: readonly ChangeKey[]) => void
   forget: () => void
 }
 
 export interface RecentOptions {
-  /** Characters, of one or two bytes each. */
+  /** Characters, of one or two bytes each, with all that is kept around them. */
   maxLength?: number
+  /** What is older goes when something new comes. */
   maxAgeMs?: number
+  now?: () => number
 }
 
-/** As much as the workers write in some seconds; a broker that is slower for longer is not worth more memory. */
+/** About a second of one worker's changes: a relay that is further behind reads them from the table. */
 const MAX_LENGTH = 8_000_000
-/** Beyond it nobody will ask: it was read from the table, or another relay has published it. */
+/** What was read from the table before it was kept here is never dropped by who publishes it. */
 const MAX_AGE_MS = 10_000
+/** Of an entry besides its units: its key, and its place in the map. */
+const ENTRY_LENGTH = 300
 
 interface Kept {
   units: string
@@ -34,35 +38,44 @@ interface Kept {
 
 export const createRecent = ({
   maxLength = MAX_LENGTH,
-  maxAgeMs = MAX_AGE_MS
+  maxAgeMs = MAX_AGE_MS,
+  now = () => performance.now()
 }: RecentOptions = {}): Recent => {
   /** In the order they were committed. */
   const kept = new Map<string, Kept>()
   let length = 0
 
-  const drop = (key: string): string | undefined => {
-    const units = kept.get(key)?.units
+  const drop = (key: string): void => {
+    const entry = kept.get(key)
+    if (entry === undefined) return
     kept.delete(key)
-    length -= units?.length ?? 0
-    return units
+    length -= entry.units.length + ENTRY_LENGTH
+  }
+
+  const dropOlderThan = (at: number): void => {
+    for (const [key, entry] of kept) {
+      if (entry.at >= at) return
+      drop(key)
+    }
   }
 
   return {
     keep: (changes) => {
-      const at = performance.now()
+      const at = now()
+      dropOlderThan(at - maxAgeMs)
       for (const change of changes) {
+        if (length >= maxLength) return
         const key = textOf(change)
         const units = JSON.stringify(change.units ?? {})
         drop(key)
         kept.set(key, { units, at })
-        length += units.length
-      }
-      for (const [key, { at: keptAt }] of kept) {
-        if (length <= maxLength && at - keptAt <= maxAgeMs) break
-        drop(key)
+        length += units.length + ENTRY_LENGTH
       }
     },
-    take: (change) => drop(textOf(change)),
+    find: (change) => kept.get(textOf(change))?.units,
+    drop: (changes) => {
+      for (const change of changes) drop(textOf(change))
+    },
     forget: () => {
       kept.clear()
       length = 0

@@ -57,14 +57,14 @@ export const createRelay = ({
 }: RelayDeps): Relay => {
   const stopping = new AbortController()
   const { signal } = stopping
-  const bell = createBell()
+  const written = createBell()
   const numbered = createBell()
   const recent = createRecent()
   let isLeading = false
   let failures = 0
   let running: Promise<void> = Promise.resolve()
 
-  const numbering = { db, bell, onNumbered: () => numbered.ring() }
+  const numbering = { db, bell: written, onNumbered: () => numbered.ring() }
   const publishing = {
     db,
     publisher,
@@ -136,7 +136,7 @@ export const createRelay = ({
     },
     committed: (changes) => {
       if (isLeading) recent.keep(changes)
-      bell.ring()
+      written.ring()
     },
     get isLeading() {
       return isLeading
