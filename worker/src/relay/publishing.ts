@@ -55,8 +55,7 @@ export const keepPublishing = async (deps: PublishingDeps, until: AbortSignal): 
     } finally {
       if (publishedSeq > before) {
         await markPublished(db.direct.sql, publishedSeq)
-        const published = publishedSeq
-        recent.drop(placed.filter(({ seq }) => seq <= published))
+        recent.drop(placed.slice(0, publishedSeq - before)) // the stream has no gap
         onPublished(publishedSeq - before)
       }
     }
