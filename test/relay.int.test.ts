@@ -85,7 +85,7 @@ test('every change arrives, and none before the one before it of its offer, what
       const changes = ids.slice(at, at + 10).map((id) => change(id, revision))
       await appendChanges(db.sql, changes)
       // Some in the relays' own processes, some in another.
-      if (at % 20 === 0) for (const relay of relays) relay.committed(changes)
+      if (at % 20 === 0) for (const relay of relays) relay.committed(changes, JSON.stringify)
     }
   }
   const all = ids.length * REVISIONS
@@ -100,7 +100,7 @@ test('every change arrives, and none before the one before it of its offer, what
   const order = [...new Set(broker.arrived)]
   expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: all }, (_, n) => n + 1))
   const rows = await db.sql.$queryRaw<{ seq: number; id: string; revision: number; diff: unknown }[]>`
-    SELECT seq::float8 AS seq, external_id AS id, revision, diff FROM offer_changes`
+    SELECT seq::float8 AS seq, external_id AS id, revision, units AS diff FROM offer_history`
   const bySeq = new Map(rows.map((row) => [row.seq, row]))
   const heard = new Map<string, number>()
   for (const seq of order) {
@@ -132,7 +132,10 @@ test('what was just committed is told without looking for its document, in its p
       changes.map(({ units: _units, ...stored }) => stored)
     )
   })
-  relay.committed(changes.filter(({ externalId }) => externalId !== 'new 2'))
+  relay.committed(
+    changes.filter(({ externalId }) => externalId !== 'new 2'),
+    JSON.stringify
+  )
   await waitFor('all to be published', () => heard.length === ids.length)
   await relay.stop(5_000)
 

@@ -14,6 +14,7 @@ import { placeOf } from './place.ts'
 import { changesToStore, keyText, offerKeyOf, planOffers, type OfferPlan } from './plan.ts'
 import type { Sources, SourceSettings } from './sources.ts'
 import { toStoredOffers } from './stored.ts'
+import { textsOf, type ToText } from './texts.ts'
 
 /** What became of one envelope: an outcome that is committed, or the error for `settle.ts` to decide about. */
 export type Result =
@@ -29,8 +30,8 @@ export interface ApplierDeps {
   db: Db
   sources: Sources
   locations: Locations
-  /** Hears which changes of offers have been committed. */
-  onChanges?: (changes: readonly NewOfferChange[]) => void
+  /** Hears which changes of offers have been committed, each with its units. */
+  onChanges?: (changes: readonly NewOfferChange[], toText: ToText) => void
   /** Gives an envelope its meaning; `message.ts`, unless a drill puts its own fault in. */
   interpret?: typeof toMessage
 }
@@ -56,9 +57,10 @@ export const createApplier = ({
         settle(message, { error, source: message.source })
       }
       const offers = await toStoredOffers(plans, locations)
+      const toText = textsOf(plans)
       const rejected = messages.flatMap(rejectionOf)
       const done = await db.direct.transaction(async (tx) => {
-        const written = new Set((await writeOffers(tx, offers)).map(keyText))
+        const written = new Set((await writeOffers(tx, offers, toText)).map(keyText))
         const won = plans.filter(({ next, key }) => next === undefined || written.has(keyText(key)))
         await appendChanges(tx, won.flatMap(changesToStore))
         const applied = won.flatMap(({ outcomes }) =>
@@ -69,7 +71,7 @@ export const createApplier = ({
         return { applied, won }
       })
       const changes = done.won.flatMap((plan) => plan.changes)
-      if (changes.length > 0) onChanges?.(changes)
+      if (changes.length > 0) onChanges?.(changes, toText)
       for (const { message, outcome } of done.applied) settle(message, { outcome })
       for (const { message, problem } of rejected) settle(message, rejection(message, problem))
       if (done.won.length < plans.length) {

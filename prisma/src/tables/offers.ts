@@ -1,3 +1,4 @@
+import { toJsonOf } from '@sluice/shared/json'
 import type { OfferContent } from '@sluice/shared/offer'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { RawSql, Sql } from '../client.ts'
@@ -49,8 +50,13 @@ export const readOffers = async (sql: RawSql, keys: readonly OfferKey[]): Promis
  * Compare-and-set: each row is written only if the stored version is still the one that was read (`rowVersion`, 0 for
  * none), and its version moves by one. Returns the keys that were written; the others lost the race: read and merge
  * them again. A key may be given once. Rows are locked in key order, so two of these statements cannot deadlock.
+ * `toText` is for whoever has the JSON of the contents already.
  */
-export const writeOffers = async (sql: RawSql, rows: readonly StoredOffer[]): Promise<OfferKey[]> => {
+export const writeOffers = async (
+  sql: RawSql,
+  rows: readonly StoredOffer[],
+  toText: (content: OfferContent) => string = JSON.stringify
+): Promise<OfferKey[]> => {
   if (rows.length === 0) return []
   return await sql.$queryRaw<OfferKey[]>`
     INSERT INTO offers AS o (
@@ -59,7 +65,7 @@ export const writeOffers = async (sql: RawSql, rows: readonly StoredOffer[]): Pr
     )
     SELECT "vendorId", "externalId", state, content, "baseStamp", "unitStamps", "sourceStamps", "locationId",
            "rowVersion" + 1, revision
-    FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
+    FROM jsonb_to_recordset(${toOfferRows(rows, toText)}::jsonb) AS r(
       "vendorId" int, "externalId" text, state text, content jsonb, "baseStamp" text, "unitStamps" jsonb,
       "sourceStamps" jsonb, "locationId" int, "rowVersion" int, revision int
     )
@@ -77,6 +83,16 @@ export const writeOffers = async (sql: RawSql, rows: readonly StoredOffer[]): Pr
     WHERE o.row_version = EXCLUDED.row_version - 1
     RETURNING vendor_id AS "vendorId", external_id AS "externalId"`
 }
+
+/** As `toRows`, with the contents as the texts they are. */
+const toOfferRows = (rows: readonly StoredOffer[], toText: (content: OfferContent) => string): string =>
+  toJsonOf(
+    '[]',
+    rows.map(({ content, ...rest }) => {
+      const row = JSON.stringify(rest)
+      return `${row.slice(0, -1)},"content":${toText(content)}}`
+    })
+  )
 
 export const findOffer = async (
   sql: Sql,

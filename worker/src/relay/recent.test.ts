@@ -15,7 +15,7 @@ const change = (externalId: string, units: NewOfferChange['units'] = { price: { 
 
 test('what was kept is found until it is dropped', () => {
   const recent = createRecent()
-  recent.keep([change('a'), change('b', { price: { old: 1 } })])
+  recent.keep([change('a'), change('b', { price: { old: 1 } })], JSON.stringify)
   expect(recent.find(change('b'))).toBe('{"price":{"old":1}}')
   recent.drop([change('b'), change('c')])
   expect(recent.find(change('b'))).toBeUndefined()
@@ -26,7 +26,7 @@ test.each([{ vendorId: 2 }, { revision: 2 }, { stamp: '2' }, { externalId: 'b' }
   'another change is another: %o',
   (other) => {
     const recent = createRecent()
-    recent.keep([change('a')])
+    recent.keep([change('a')], JSON.stringify)
     expect(recent.find({ ...change('a'), ...other })).toBeUndefined()
   }
 )
@@ -34,25 +34,25 @@ test.each([{ vendorId: 2 }, { revision: 2 }, { stamp: '2' }, { externalId: 'b' }
 test('without room what came first stays, for it is published first', () => {
   const recent = createRecent({ maxLength: 600 })
   const found = (...ids: readonly string[]) => ids.filter((id) => recent.find(change(id)) !== undefined)
-  recent.keep([change('a'), change('b')])
-  recent.keep([change('c'), change('d')])
+  recent.keep([change('a'), change('b')], JSON.stringify)
+  recent.keep([change('c'), change('d')], JSON.stringify)
   expect(found('a', 'b', 'c', 'd')).toEqual(['a', 'b'])
   recent.drop([change('a')])
-  recent.keep([change('e'), change('f')])
+  recent.keep([change('e'), change('f')], JSON.stringify)
   expect(found('a', 'b', 'c', 'd', 'e', 'f')).toEqual(['b', 'e'])
   recent.forget()
-  recent.keep([change('g')])
+  recent.keep([change('g')], JSON.stringify)
   expect(found('b', 'e', 'g')).toEqual(['g'])
 })
 
 test('what nobody drops goes when newer ones come', () => {
   let now = 0
   const recent = createRecent({ maxAgeMs: 10, now: () => now })
-  recent.keep([change('a')])
+  recent.keep([change('a')], JSON.stringify)
   now = 10
-  recent.keep([change('b')])
+  recent.keep([change('b')], JSON.stringify)
   expect(recent.find(change('a'))).toBeDefined()
   now = 11
-  recent.keep([change('c')])
+  recent.keep([change('c')], JSON.stringify)
   expect(['a', 'b', 'c'].map((id) => recent.find(change(id)) !== undefined)).toEqual([false, true, true])
 })

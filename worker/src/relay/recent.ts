@@ -1,4 +1,5 @@
 import type { NewOfferChange } from '@sluice/prisma/tables/offer-changes'
+import type { ToText } from '../texts.ts'
 
 /** Of all that are committed, no two changes have the same. */
 export type ChangeKey = Pick<NewOfferChange, 'vendorId' | 'externalId' | 'revision' | 'stamp'>
@@ -10,7 +11,7 @@ export type ChangeKey = Pick<NewOfferChange, 'vendorId' | 'externalId' | 'revisi
  */
 export interface Recent {
   /** Only what is committed, with all of its units. Without room for more, what came first stays: it goes first. */
-  keep: (changes: readonly NewOfferChange[]) => void
+  keep: (changes: readonly NewOfferChange[], toText: ToText) => void
   find: (key: ChangeKey) => string | undefined
   drop: (keys: readonly ChangeKey[]) => void
   forget: () => void
@@ -60,13 +61,13 @@ export const createRecent = ({
   }
 
   return {
-    keep: (changes) => {
+    keep: (changes, toText) => {
       const at = now()
       dropOlderThan(at - maxAgeMs)
       for (const change of changes) {
         if (length >= maxLength) return
         const key = textOf(change)
-        const units = JSON.stringify(change.units ?? {})
+        const units = toText(change.units ?? {})
         drop(key)
         kept.set(key, { units, at })
         length += units.length + ENTRY_LENGTH

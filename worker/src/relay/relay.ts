@@ -7,6 +7,7 @@ import { bounded } from '@sluice/shared/bounded'
 import { DependencyError, toError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
 import type { Reporter } from '@sluice/shared/sentry'
+import type { ToText } from '../texts.ts'
 import { createBell } from './bell.ts'
 import { keepNumbering } from './numbering.ts'
 import { keepPublishing } from './publishing.ts'
@@ -20,8 +21,8 @@ import { createRecent } from './recent.ts'
  */
 export interface Relay {
   start: () => void
-  /** These changes have been committed in this process. */
-  committed: (changes: readonly NewOfferChange[]) => void
+  /** These changes have been committed in this process, each with its units. */
+  committed: (changes: readonly NewOfferChange[], toText: ToText) => void
   /** Whether this one does the work. */
   readonly isLeading: boolean
   /** Finishes the batch under way; another relay goes on with the rest, or the next start. */
@@ -134,8 +135,8 @@ export const createRelay = ({
     start: () => {
       running = run()
     },
-    committed: (changes) => {
-      if (isLeading) recent.keep(changes)
+    committed: (changes, toText) => {
+      if (isLeading) recent.keep(changes, toText)
       written.ring()
     },
     get isLeading() {
