@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDb, type Db } from '@sluice/prisma/client'
 import { migrate, schemaDiff } from '@sluice/prisma/migrate'
+import { appendChanges, readChanges } from '@sluice/prisma/tables/offer-changes'
+import { numberChanges } from '@sluice/prisma/tables/offer-stream'
 import { createDatabase, createMissingDatabase, type TestDatabase } from './support/database.ts'
 import { ROOT } from './support/process.ts'
+import { aVendor } from './support/store.ts'
 
 const MAIN = join(ROOT, 'prisma/src/migrate-main.ts')
 
@@ -78,6 +82,51 @@ describe('migrate', () => {
         'rejections.message_id'
       ])
     })
+  })
+
+  it('leaves the changes of the release before in their places, and those without one first in line', async () => {
+    const missing = createMissingDatabase()
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-migrations-'))
+    const lay = async (names: readonly string[]): Promise<unknown> =>
+      Promise.all(
+        names.map((name) =>
+          cp(join(ROOT, 'prisma/migrations', name), join(directory, name), { recursive: true })
+        )
+      )
+    const all = await migrations()
+    const first = all.indexOf('20261201020000_offer_commits')
+    const change = { vendorId: 1, kind: 'updated', units: {}, stamp: '1', source: 'crm' } as const
+    let db: Db | undefined
+    try {
+      await lay(['migration_lock.toml', ...all.slice(0, first)])
+      await migrate({ url: missing.url, directory })
+      db = createDb({ url: missing.url, poolSize: 2, applicationName: 'test migrate' })
+      await aVendor(db.sql, 'costa')
+      // Not in the order in which they were written.
+      await db.sql.$executeRaw`
+        INSERT INTO offer_changes (seq, vendor_id, external_id, revision, kind, diff, stamp, source, message_id)
+        SELECT seq, 1, 'a', revision, 'updated', '{}', '1', 'crm', 'm' || revision
+        FROM (VALUES (2, 1), (1, 2), (3, 3), (NULL, 4), (NULL, 5)) AS before(seq, revision)`
+      await db.sql.$executeRaw`UPDATE offer_stream SET last_seq = 3, published_seq = 2`
+
+      await lay(all.slice(first))
+      expect((await migrate({ url: missing.url, directory })).applied).toEqual(all.slice(first))
+      await appendChanges(db.sql, [{ ...change, externalId: 'a', revision: 6, messageId: 'm6' }])
+      expect(await db.transaction((tx) => numberChanges(tx, 100))).toEqual({ commits: 3, changes: 3 })
+      const places = (await readChanges(db.sql, { after: 0 })).map(({ seq, revision }) => [seq, revision])
+      expect(places).toEqual([
+        [1, 2],
+        [2, 1],
+        [3, 3],
+        [4, 4],
+        [5, 5],
+        [6, 6]
+      ])
+    } finally {
+      await db?.close()
+      await missing.drop()
+      await rm(directory, { recursive: true })
+    }
   })
 
   it('applies a migration entirely or not at all, and goes on when it is mended', async () => {

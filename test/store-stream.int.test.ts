@@ -24,6 +24,7 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 beforeEach(async () => {
   await db.sql.$executeRaw`DELETE FROM offer_changes`
+  await db.sql.$executeRaw`DELETE FROM offer_commits`
   await db.sql.$executeRaw`UPDATE offer_stream SET last_seq = 0, published_seq = 0`
 })
 
@@ -37,24 +38,35 @@ const change = (externalId: string, revision: number): NewOfferChange => ({
   source: 'crm',
   messageId: `${externalId}.${revision}`
 })
-const number = (limit = 500): Promise<number> => db.transaction((tx) => numberChanges(tx, limit))
+const number = async (commits = 500): Promise<number> =>
+  (await db.transaction((tx) => numberChanges(tx, commits))).changes
 const seen = async (after: number) =>
   (await readChanges(db.sql, { after })).map(({ seq, externalId }) => [seq, externalId])
 
 describe('the place of a change in the stream', () => {
   test('is given in the order of writing, without gaps, once', async () => {
-    await appendChanges(db.sql, [change('a', 1), change('b', 1)])
+    await appendChanges(db.sql, [change('b', 1), change('a', 1)])
     await appendChanges(db.sql, [change('a', 2)])
+    await appendChanges(db.sql, [change('c', 1), change('a', 4), change('a', 3)])
     expect(await seen(0)).toEqual([])
-    expect(await number(2)).toBe(2)
-    expect(await number(2)).toBe(1)
+    expect(await number(2)).toBe(3)
+    expect(await number(2)).toBe(3)
     expect(await number(2)).toBe(0)
-    expect(await seen(0)).toEqual([
+    const all = [
       [1, 'a'],
       [2, 'b'],
-      [3, 'a']
+      [3, 'a'],
+      [4, 'a'],
+      [5, 'a'],
+      [6, 'c']
+    ]
+    for (let after = 0; after <= all.length; after++) expect(await seen(after)).toEqual(all.slice(after))
+    const texts = await readUnitTexts(db.sql, [2, 4, 5, 7])
+    expect(texts.map(({ seq, units }) => [seq, JSON.parse(units)])).toEqual([
+      [2, change('b', 1).units],
+      [4, change('a', 3).units],
+      [5, change('a', 4).units]
     ])
-    expect(await seen(2)).toEqual([[3, 'a']])
   })
 
   test('of one that was written early and committed late comes after those that were faster', async () => {
@@ -76,11 +88,10 @@ describe('the place of a change in the stream', () => {
   })
 
   test('is given by one at a time, however many try', async () => {
-    await appendChanges(
-      db.sql,
-      Array.from({ length: 300 }, (_, n) => change(`o${n}`, 1))
-    )
-    const counts = await Promise.all(Array.from({ length: 8 }, () => number(50)))
+    for (let n = 0; n < 300; n += 3) {
+      await appendChanges(db.sql, [change(`o${n}`, 1), change(`o${n + 1}`, 1), change(`o${n + 2}`, 1)])
+    }
+    const counts = await Promise.all(Array.from({ length: 8 }, () => number(20)))
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(300)
     const seqs = (await readChanges(db.sql, { after: 0, limit: 1_000 })).map(({ seq }) => seq)
     expect(seqs).toEqual(Array.from({ length: 300 }, (_, n) => n + 1))
@@ -90,6 +101,7 @@ describe('the place of a change in the stream', () => {
     await appendChanges(db.sql, [change('a', 1)])
     await number()
     await db.sql.$executeRaw`DELETE FROM offer_changes`
+    await db.sql.$executeRaw`DELETE FROM offer_commits`
     await appendChanges(db.sql, [change('a', 2)])
     await number()
     expect(await seen(0)).toEqual([[2, 'a']])
@@ -126,7 +138,8 @@ test('a reader by seq misses nothing while writers commit in any order; a reader
     while (!over.signal.aborted) {
       await readOn()
       const rows = await db.sql.$queryRaw<{ id: bigint; key: string }[]>`
-        SELECT id, external_id || ' ' || revision AS key FROM offer_changes WHERE id > ${lastId} ORDER BY id`
+        SELECT commit_id AS id, external_id || ' ' || revision AS key FROM offer_changes
+        WHERE commit_id > ${lastId} ORDER BY commit_id`
       lastId = rows.at(-1)?.id ?? lastId
       for (const { key } of rows) byId.add(key)
     }
@@ -177,7 +190,7 @@ test('a page ends when it is large, and holds at least one change', async () => 
 
 test('how far it is published never goes back, and what waits is counted from there', async () => {
   expect(await streamLag(db.sql)).toEqual({ unpublished: 0 })
-  await appendChanges(db.sql, [change('a', 1), change('b', 1), change('c', 1)])
+  for (const id of ['a', 'b', 'c']) await appendChanges(db.sql, [change(id, 1)])
   await number(2)
   expect(await streamLag(db.sql)).toEqual({ unpublished: 3, oldestSeconds: expect.any(Number) as number })
   await markPublished(db.sql, 2)

@@ -64,7 +64,9 @@ const measure = async ({
 
   const roundOf = async ({ name, routingKey }: Contender, round: number): Promise<void> => {
     const prefix = `r${round}-feed`
-    await shop.query('TRUNCATE offers, offer_changes, first_contents, feed_records, deliveries, rejections')
+    await shop.query(
+      'TRUNCATE offers, offer_commits, offer_changes, first_contents, feed_records, deliveries, rejections'
+    )
     await publishBacklog(shop, prefix, sizes.records)
     await sleep(SETTLE_MS)
     const worker = await shop.startProcess()

@@ -35,7 +35,6 @@ const change = (
   source: string,
   units: OfferChangeRow['units']
 ): OfferChangeRow => ({
-  id: String(revision),
   vendorId: 1,
   externalId: '4711',
   revision,

@@ -103,7 +103,7 @@ const streamConsumer = async (drill: Running): Promise<void> => {
     `${copied.offers.size} of ${stored.length} offers, ${wrong.length} wrong; ${sent} records, ${lastSeq} changes`
   )
   const [gaps] = await shop.query<{ count: number }>(
-    `SELECT (max(seq) - count(*))::int AS count FROM offer_changes`
+    `SELECT (max(seq) - count(*))::int AS count FROM offer_history`
   )
   drill.held('the stream has no gap', gaps?.count === 0, `${gaps?.count ?? '?'} missing of ${lastSeq}`)
 }

@@ -2,7 +2,7 @@ import type { OfferChangeKind, OfferChangeText, WholeOfferChange } from '@sluice
 import type { Stamp } from '@sluice/shared/stamp'
 import type { RawSql, Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
-import { LIST_LIMIT, present, toRows, type Id, type Nullable } from '../rows.ts'
+import { LIST_LIMIT, present, toRows, type Nullable } from '../rows.ts'
 
 type ChangedUnits = Record<string, { old?: unknown; new?: unknown }>
 
@@ -26,24 +26,27 @@ export interface NewOfferChange {
 }
 
 export interface OfferChangeRow extends NewOfferChange {
-  id: Id
   units: ChangedUnits
   createdAt: Date
 }
 
-/** Belongs into the transaction that wrote the offers, and only for those that were written. */
+/**
+ * Belongs into the transaction that wrote the offers, behind that, and only for those that were written: the id of the
+ * commit is drawn here, so whoever changes one of these offers later draws a higher one.
+ */
 export const appendChanges = async (sql: RawSql, rows: readonly NewOfferChange[]): Promise<void> => {
   if (rows.length === 0) return
   await sql.$executeRaw`
+    WITH ours AS (INSERT INTO offer_commits (changes) VALUES (${rows.length}::int) RETURNING id)
     INSERT INTO offer_changes (
-      vendor_id, external_id, revision, kind, diff, stamp, source, message_id, traceparent
+      commit_id, place, vendor_id, external_id, revision, kind, diff, stamp, source, message_id, traceparent
     )
-    SELECT "vendorId", "externalId", revision, kind, units, stamp, source, "messageId", traceparent
-    FROM jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
+    SELECT ours.id, row_number() OVER (ORDER BY "vendorId", "externalId" COLLATE "C", revision) - 1,
+           "vendorId", "externalId", revision, kind, units, stamp, source, "messageId", traceparent
+    FROM ours, jsonb_to_recordset(${toRows(rows)}::jsonb) AS r(
       "vendorId" int, "externalId" text, revision int, kind text, units jsonb, stamp text, source text,
       "messageId" text, traceparent text
-    )
-    ORDER BY "vendorId", "externalId" COLLATE "C", revision`
+    )`
 }
 
 /** What happened to an offer, newest first. */
@@ -54,7 +57,7 @@ export const listChanges = async (
   { limit = LIST_LIMIT }: { limit?: number } = {}
 ): Promise<OfferChangeRow[]> => {
   const rows = await sql.$queryRaw<Nullable<OfferChangeRow>[]>`
-    SELECT c.id::text AS id, c.vendor_id AS "vendorId", c.external_id AS "externalId", c.revision, c.kind, c.units,
+    SELECT c.vendor_id AS "vendorId", c.external_id AS "externalId", c.revision, c.kind, c.units,
            c.stamp, c.source, c.message_id AS "messageId", c.created_at AS "createdAt"
     FROM offer_history c JOIN vendors v ON v.id = c.vendor_id
     WHERE v.slug = ${vendorSlug} AND c.external_id = ${externalId}
@@ -78,7 +81,7 @@ export const readChanges = async (
     SELECT ${PLACED}, COALESCE(c.diff, (
       SELECT jsonb_object_agg(unit.name, jsonb_build_object('new', unit.value)) FROM ${UNITS_OF_WHOLE}
     ), '{}') AS units
-    FROM (${pageOf(Prisma.sql`seq > ${after}::bigint`, limit)}) c JOIN vendors v ON v.id = c.vendor_id
+    FROM (${pageOf(changesAfter(after, limit))}) c JOIN vendors v ON v.id = c.vendor_id
     WHERE c.bytes_before < ${PAGE_BYTES}
     ORDER BY c.seq`
   return rows.map((row) => present<WholeOfferChange>(row))
@@ -96,8 +99,7 @@ export const readPlacedChanges = async (
 ): Promise<PlacedChange[]> => {
   const rows = await sql.$queryRaw<Nullable<PlacedChange>[]>`
     SELECT c.vendor_id AS "vendorId", ${PLACED}
-    FROM (SELECT * FROM offer_changes WHERE seq > ${after}::bigint ORDER BY seq LIMIT ${limit}) c
-    JOIN vendors v ON v.id = c.vendor_id
+    FROM (${changesAfter(after, limit)}) c JOIN vendors v ON v.id = c.vendor_id
     ORDER BY c.seq`
   return rows.map(withTrace)
 }
@@ -119,7 +121,7 @@ export const readUnitTexts = async (
     SELECT c.seq::float8 AS seq, COALESCE(c.diff::text, (
       SELECT '{' || string_agg(to_json(unit.name) || ':{"new":' || unit.value || '}', ',') || '}' FROM ${UNITS_OF_WHOLE}
     ), '{}') AS units
-    FROM (${pageOf(Prisma.sql`seq = ANY(${seqs}::bigint[])`, seqs.length)}) c
+    FROM (${pageOf(changesAt(seqs))}) c
     WHERE c.bytes_before < ${PAGE_BYTES}
     ORDER BY c.seq`
 }
@@ -133,14 +135,35 @@ const PLACED = Prisma.sql`
   c.message_id AS "messageId", c.traceparent,
   to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "changedAt"`
 
-/** Changes, each with what its offer says where it has no diff, and with how many bytes come before it. */
-const pageOf = (which: Prisma.Sql, limit: number): Prisma.Sql => Prisma.sql`
+/**
+ * Those with a place behind `after`, in their order: from the commit on that holds the next one. Commit by commit, so that
+ * nobody looks further than the page, whatever Postgres knows of the tables.
+ */
+const changesAfter = (after: number, limit: number): Prisma.Sql => Prisma.sql`
+  SELECT m.first_seq + c.place AS seq, c.*
+  FROM (
+    SELECT id, first_seq FROM offer_commits
+    WHERE first_seq >= COALESCE((SELECT max(first_seq) FROM offer_commits WHERE first_seq <= ${after}::bigint + 1), 0)
+    ORDER BY first_seq
+  ) m CROSS JOIN LATERAL (
+    SELECT * FROM offer_changes WHERE commit_id = m.id AND place > ${after}::bigint - m.first_seq ORDER BY place
+  ) c
+  ORDER BY m.first_seq, c.place LIMIT ${limit}`
+
+const changesAt = (seqs: readonly number[]): Prisma.Sql => Prisma.sql`
+  SELECT asked.seq, c.*
+  FROM unnest(${seqs}::bigint[]) AS asked(seq) CROSS JOIN LATERAL (
+    SELECT id, first_seq FROM offer_commits WHERE first_seq <= asked.seq ORDER BY first_seq DESC LIMIT 1
+  ) m JOIN offer_changes c ON c.commit_id = m.id AND c.place = (asked.seq - m.first_seq)::int`
+
+/** Changes with places, each with what its offer says where it has no diff, and with how many bytes come before it. */
+const pageOf = (changes: Prisma.Sql): Prisma.Sql => Prisma.sql`
   SELECT *, sum(size) OVER (ORDER BY seq) - size AS bytes_before
   FROM (SELECT *, COALESCE(pg_column_size(COALESCE(diff, whole)), 0) AS size FROM (
     SELECT *, CASE WHEN diff IS NULL THEN COALESCE(
       (SELECT f.content FROM first_contents f WHERE f.vendor_id = n.vendor_id AND f.external_id = n.external_id),
       (SELECT o.content FROM offers o WHERE o.vendor_id = n.vendor_id AND o.external_id = n.external_id)
     ) END AS whole
-    FROM (SELECT * FROM offer_changes WHERE ${which} ORDER BY seq LIMIT ${limit}) n
+    FROM (${changes}) n
     OFFSET 0 -- looked up once a row, though it is used more often
   ) found) page`

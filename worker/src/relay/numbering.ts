@@ -11,6 +11,7 @@ export interface NumberingDeps {
   onNumbered: (count: number) => void
 }
 
+/** Of commits, each of a batch of records. */
 const BATCH = 500
 /**
  * While changes are committed all the time they are numbered so many milliseconds' worth at once: it takes six questions
@@ -34,11 +35,11 @@ export const keepNumbering = async (
   let idleMs = IDLE_MS.least
   while (!until.aborted) {
     const { hasUnnumbered } = await streamPosition(db.direct.sql)
-    const count = hasUnnumbered ? await db.direct.transaction((tx) => numberChanges(tx, BATCH)) : 0
-    if (count > 0) {
+    const numbered = hasUnnumbered && (await db.direct.transaction((tx) => numberChanges(tx, BATCH)))
+    if (numbered && numbered.changes > 0) {
       idleMs = IDLE_MS.least
-      onNumbered(count)
-      if (count < BATCH) await sleep(PACE_MS, undefined, { signal: until }).catch(() => undefined) // over
+      onNumbered(numbered.changes)
+      if (numbered.commits < BATCH) await sleep(PACE_MS, undefined, { signal: until }).catch(() => undefined) // over
     } else {
       await bell.wait(idleMs, until)
       idleMs = Math.min(IDLE_MS.most, idleMs * 2)
