@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createTestBroker } from '../../test/support/broker.ts'
+import { NODE_OPTIONS } from '../../test/support/house.ts'
 import { run, runToEnd, waitFor } from '../../test/support/process.ts'
 import type { Published } from './_obvious-feed.ts'
 import {
@@ -57,7 +58,9 @@ export const createObvious = async ({
     db,
     pass: async () => {
       const pass = String(++passes)
-      const consumer = run(process.execPath, [programOf('_bare-worker'), 'upsert', rabbitUrl, queue, url])
+      const consumer = run(process.execPath, [programOf('_bare-worker'), 'upsert', rabbitUrl, queue, url], {
+        env: { NODE_OPTIONS }
+      })
       await waitFor('the consumer to start', async () => (await broker.consumers(queue)) === 1)
       await sleep(SETTLE_MS)
       const { startedAt, peakMb } = JSON.parse(

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { NODE_OPTIONS } from '../../test/support/house.ts'
 import { run, type Running as Process } from '../../test/support/process.ts'
 import { createWorkshop } from '../../test/support/workshop.ts'
 import { BODY_BYTES, publishBacklog, untilDrained } from './_backlog.ts'
@@ -34,7 +35,7 @@ const measure = async ({
   const { feed } = shop.broker.topology.queues
   const bare = (mode: string) => (): Promise<Process[]> => {
     const args = ['bench/src/_bare-worker.ts', mode, shop.broker.url, feed, shop.database.url]
-    const started = run(process.execPath, args)
+    const started = run(process.execPath, args, { env: { NODE_OPTIONS } })
     cleanup(() => started.stop())
     return Promise.resolve([started])
   }
@@ -52,7 +53,9 @@ const measure = async ({
   const roundOf = async ({ share, start }: Contender, round: number): Promise<number> => {
     const records = Math.max(100, Math.round(sizes.records * share))
     const prefix = `r${round}`
-    await shop.query('TRUNCATE offers, offer_changes, first_contents, feed_records, deliveries, rejections')
+    await shop.query(
+      'TRUNCATE offers, offer_commits, offer_changes, first_contents, feed_records, deliveries, rejections'
+    )
     await publishBacklog(shop, prefix, records)
     await sleep(SETTLE_MS)
     const processes = await start()

@@ -39,7 +39,7 @@ export interface House {
 
 /** As the image starts them, memory bound included. */
 export const NODE_OPTIONS =
-  /^ENV NODE_OPTIONS=(.+)$/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? ''
+  /^ENV NODE_OPTIONS="(.+)"$/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? ''
 const NODE = [process.execPath, '--import', './shared/src/instrument.ts'] as const
 
 export const createHouse = async (options: HouseOptions): Promise<House> => {
