@@ -102,16 +102,3 @@ const firstOther = (text: string, char: string, from: number, step: 1 | -1): num
   while (text[at] === char) at += step
   return at
 }
-
-/**
- * The JSON of a list or an object whose members are JSON already. In one piece, as `join` makes it: a text with something
- * put before or behind it is copied as a whole when it is read, and a batch of documents is large.
- */
-export const toJsonOf = (brackets: '[]' | '{}', members: readonly string[]): string => {
-  const [open = '', close = ''] = brackets
-  if (members.length === 0) return open + close
-  const last = members.length - 1
-  return members
-    .map((member, index) => (index === 0 ? open : '') + member + (index === last ? close : ''))
-    .join(',')
-}

@@ -1,4 +1,3 @@
-import { toJsonOf } from '@sluice/shared/json'
 import type { OfferPlan } from './plan.ts'
 
 /** The JSON of a document. */
@@ -12,16 +11,18 @@ export const textsOf = (plans: readonly OfferPlan[]): ToText => {
   const known = new Map<object, string>()
   for (const { isToldByOffer, next, changes } of plans) {
     const told = changes[0]?.units
-    if (!isToldByOffer || next === undefined || told === undefined) continue
-    const own: string[] = []
-    const toldOf: string[] = []
+    if (!isToldByOffer || next === undefined || told === undefined) continue // it has units, or nobody were told
+    // Put together without a copy of the values; whoever sends the texts makes one of the whole.
+    let own = ''
+    let asChange = ''
     for (const [unit, value] of Object.entries(next.content)) {
-      const [name, text] = [JSON.stringify(unit), JSON.stringify(value)]
-      own.push(`${name}:${text}`)
-      toldOf.push(`${name}:{"new":${text}}`)
+      const text = JSON.stringify(value)
+      const before = own === '' ? '{' : ','
+      own += `${before}"${unit}":${text}` // a unit's name has nothing to escape
+      asChange += `${before}"${unit}":{"new":${text}}`
     }
-    known.set(next.content, toJsonOf('{}', own))
-    known.set(told, toJsonOf('{}', toldOf))
+    known.set(next.content, `${own}}`)
+    known.set(told, `${asChange}}`)
   }
   return (document) => known.get(document) ?? JSON.stringify(document)
 }

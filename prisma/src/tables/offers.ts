@@ -1,4 +1,3 @@
-import { toJsonOf } from '@sluice/shared/json'
 import type { OfferContent } from '@sluice/shared/offer'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { RawSql, Sql } from '../client.ts'
@@ -85,14 +84,13 @@ export const writeOffers = async (
 }
 
 /** As `toRows`, with the contents as the texts they are. */
-const toOfferRows = (rows: readonly StoredOffer[], toText: (content: OfferContent) => string): string =>
-  toJsonOf(
-    '[]',
-    rows.map(({ content, ...rest }) => {
-      const row = JSON.stringify(rest)
-      return `${row.slice(0, -1)},"content":${toText(content)}}`
-    })
-  )
+const toOfferRows = (rows: readonly StoredOffer[], toText: (content: OfferContent) => string): string => {
+  let text = ''
+  for (const { content, ...rest } of rows) {
+    text += `${text === '' ? '[' : ','}${JSON.stringify(rest).slice(0, -1)},"content":${toText(content)}}`
+  }
+  return `${text}]`
+}
 
 export const findOffer = async (
   sql: Sql,
