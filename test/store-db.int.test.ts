@@ -315,6 +315,18 @@ describe('without Prisma in between', () => {
     expect(await db.direct.sql.$executeRaw`UPDATE vendors SET name = name WHERE slug = ${'nobody'}`).toBe(0)
   })
 
+  it.each([1, 5_000])('a document is what it is with Prisma, %d times over', async (times) => {
+    const ask = async (sql: RawSql, texts: readonly string[]): Promise<unknown> => {
+      const json = JSON.stringify(Array.from({ length: times }, () => texts))
+      return await sql.$queryRaw`SELECT md5(${json}::jsonb::text) AS digest, ${json}::jsonb->-1->>0 AS first`
+    }
+    const texts = ['Дом с „изглед“ към морето', 'Almuñécar', '🏠\u2028 "\\']
+    expect(await ask(db.direct.sql, texts)).toMatchObject([{ first: texts[0] }])
+    expect(await ask(db.direct.sql, texts)).toEqual(await ask(db.sql, texts))
+    // Half of a letter is no text to Postgres, however it is written.
+    await expect(ask(db.direct.sql, [...texts, '\ud800'])).rejects.toMatchObject({ code: 'DB_DATA' })
+  })
+
   it('errors are ours', async () => {
     await expect(direct(db.direct.sql, `SELECT 'x'::int`)).rejects.toMatchObject({ code: 'DB_DATA' })
     const twice = db.direct.transaction((tx) =>

@@ -1,3 +1,4 @@
+import { transcode } from 'node:buffer'
 import { DependencyError, ExhaustedError } from '@sluice/shared/errors'
 import pg from 'pg'
 import { toStoreError } from './errors.ts'
@@ -79,8 +80,11 @@ const expired = (limitMs: number): ExhaustedError =>
 
 const rawOver = (run: (query: pg.QueryConfig) => Promise<pg.QueryResult>): RawSql => {
   const send = (query: TemplateStringsArray | Prisma.Sql, values: readonly unknown[]) => {
-    const { text, values: parameters } = query instanceof Prisma.Sql ? query : Prisma.sql(query, ...values)
-    return run({ text: text + comment(), values: parameters, types })
+    const sql = query instanceof Prisma.Sql ? query : Prisma.sql(query, ...values)
+    const parameters = sql.values.map((value, index) =>
+      isLarge(value) && sql.strings[index + 1]?.startsWith('::jsonb') === true ? toJsonb(value) : value
+    )
+    return run({ text: sql.text + comment(), values: parameters, types })
   }
   return {
     $queryRaw: async <T>(query: TemplateStringsArray | Prisma.Sql, ...values: unknown[]) =>
@@ -88,6 +92,19 @@ const rawOver = (run: (query: pg.QueryConfig) => Promise<pg.QueryResult>): RawSq
     $executeRaw: async (query, ...values) => (await send(query, values)).rowCount ?? 0
   }
 }
+
+const LARGE = 10_000
+const isLarge = (value: unknown): value is string => typeof value === 'string' && value.length >= LARGE
+
+/** https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/jsonb.c, `jsonb_recv`: a version, then the text. */
+const VERSION = Buffer.of(1)
+
+/**
+ * JSON as jsonb is sent in binary. By way of UTF-16, which it is in memory: where one letter is not Latin-1, V8 itself takes
+ * three times as long to write it as UTF-8.
+ */
+const toJsonb = (json: string): Buffer =>
+  Buffer.concat([VERSION, transcode(Buffer.from(json, 'utf16le'), 'utf16le', 'utf8')])
 
 /** As Prisma writes it. */
 const comment = (): string => {

@@ -248,15 +248,14 @@ const kindOf = (outcome: Merged['outcome']): OfferDiff['kind'] =>
 const diffOf = (before: OfferContent, after: OfferContent): OfferDiff['units'] => {
   const units: OfferDiff['units'] = {}
   const [olds, news] = [before as Record<string, unknown>, after as Record<string, unknown>]
-  for (const unit of new Set([...Object.keys(olds), ...Object.keys(news)])) {
-    const [old, value] = [olds[unit], news[unit]]
-    if (old === undefined) {
-      if (value !== undefined) units[unit] = { new: value }
-    } else if (value === undefined) {
-      units[unit] = { old }
-    } else if (!isDeepStrictEqual(old, value)) {
-      units[unit] = { old, new: value }
-    }
+  for (const [unit, value] of Object.entries(news)) {
+    const old = olds[unit]
+    if (value === undefined) continue
+    if (old === undefined) units[unit] = { new: value }
+    else if (!isDeepStrictEqual(old, value)) units[unit] = { old, new: value }
+  }
+  for (const [unit, old] of Object.entries(olds)) {
+    if (old !== undefined && news[unit] === undefined) units[unit] = { old }
   }
   return units
 }

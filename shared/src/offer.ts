@@ -172,7 +172,8 @@ export const REQUIRED_UNITS = [
 
 const TEXT_UNIT = /^text\.[a-z]{2,3}$/
 
-export const isTextUnit = (name: string): name is TextUnit => TEXT_UNIT.test(name)
+/** Asked of every unit of every offer, of which few are: the look at its beginning spares the pattern. */
+export const isTextUnit = (name: string): name is TextUnit => name.startsWith('text.') && TEXT_UNIT.test(name)
 
 /** The unit of one language's title and description; `language` is a lower-case ISO 639 code. */
 export const textUnit = (language: string): TextUnit => `text.${language}`
