@@ -99,13 +99,13 @@ test('every change arrives, and none before the one before it of its offer, what
   expect(broker.told.fromMemory).toBeGreaterThan(0)
   const order = [...new Set(broker.arrived)]
   expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: all }, (_, n) => n + 1))
-  const rows = await db.sql.$queryRaw<{ seq: number; id: string; revision: number; diff: unknown }[]>`
-    SELECT seq::float8 AS seq, external_id AS id, revision, units AS diff FROM offer_history`
+  const rows = await db.sql.$queryRaw<{ seq: number; id: string; revision: number; units: unknown }[]>`
+    SELECT seq::float8 AS seq, external_id AS id, revision, units FROM offer_history`
   const bySeq = new Map(rows.map((row) => [row.seq, row]))
   const heard = new Map<string, number>()
   for (const seq of order) {
-    const { id = '', revision, diff } = bySeq.get(seq) ?? {}
-    expect(broker.units.get(seq), id).toEqual(diff)
+    const { id = '', revision, units } = bySeq.get(seq) ?? {}
+    expect(broker.units.get(seq), id).toEqual(units)
     expect(revision, id).toBe((heard.get(id) ?? 0) + 1)
     heard.set(id, revision ?? 0)
   }

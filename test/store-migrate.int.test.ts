@@ -113,6 +113,12 @@ describe('migrate', () => {
       expect((await migrate({ url: missing.url, directory })).applied).toEqual(all.slice(first))
       await appendChanges(db.sql, [{ ...change, externalId: 'a', revision: 6, messageId: 'm6' }])
       expect(await db.transaction((tx) => numberChanges(tx, 100))).toEqual({ commits: 3, changes: 3 })
+      // A worker of the release before holds what it cannot write, instead of refusing it.
+      const former = db.sql.$executeRaw`
+        INSERT INTO offer_changes (
+          vendor_id, external_id, revision, kind, diff, stamp, source, message_id, traceparent
+        ) VALUES (1, 'a', 7, 'updated', '{}', '1', 'crm', 'm7', NULL)`
+      await expect(former).rejects.toMatchObject({ code: 'DB_NOT_MIGRATED' })
       const places = (await readChanges(db.sql, { after: 0 })).map(({ seq, revision }) => [seq, revision])
       expect(places).toEqual([
         [1, 2],

@@ -88,10 +88,16 @@ describe('the place of a change in the stream', () => {
   })
 
   test('is given by one at a time, however many try', async () => {
-    for (let n = 0; n < 300; n += 3) {
-      await appendChanges(db.sql, [change(`o${n}`, 1), change(`o${n + 1}`, 1), change(`o${n + 2}`, 1)])
+    for (let n = 0; n < 300; n += 10) {
+      const ids = Array.from({ length: 10 }, (_, at) => `o${n + at}`)
+      for (const some of [ids.slice(0, 1), ids.slice(1, 4), ids.slice(4)]) {
+        await appendChanges(
+          db.sql,
+          some.map((id) => change(id, 1))
+        )
+      }
     }
-    const counts = await Promise.all(Array.from({ length: 8 }, () => number(20)))
+    const counts = await Promise.all(Array.from({ length: 8 }, () => number(14)))
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(300)
     const seqs = (await readChanges(db.sql, { after: 0, limit: 1_000 })).map(({ seq }) => seq)
     expect(seqs).toEqual(Array.from({ length: 300 }, (_, n) => n + 1))
@@ -112,12 +118,18 @@ test('a reader by seq misses nothing while writers commit in any order; a reader
   const WRITERS = 8
   const EACH = 25
   const REVISIONS = 2
+  /** Of a transaction: pages begin and end within one. */
+  const MOST_CHANGES = 7
+  const sizeOf = (n: number): number => 1 + (n % MOST_CHANGES)
   const over = new AbortController()
   const writers = Array.from({ length: WRITERS }, async (_, writer) => {
     for (let n = 0; n < EACH; n++) {
       for (let revision = 1; revision <= REVISIONS; revision++) {
         await db.transaction(async (tx) => {
-          await appendChanges(tx, [change(`w${writer}.${n}`, revision)])
+          const changes = Array.from({ length: sizeOf(n) }, (_, at) =>
+            change(`w${writer}.${n}.${at}`, revision)
+          )
+          await appendChanges(tx, changes)
           await tx.$executeRaw`SELECT pg_sleep(random() * 0.02)`
         })
       }
@@ -130,7 +142,7 @@ test('a reader by seq misses nothing while writers commit in any order; a reader
   const bySeq: { seq: number; externalId: string; revision: number }[] = []
   const byId = new Set<string>()
   const readOn = async (): Promise<void> => {
-    const page = await readChanges(db.sql, { after: bySeq.at(-1)?.seq ?? 0, limit: 5 })
+    const page = await readChanges(db.sql, { after: bySeq.at(-1)?.seq ?? 0, limit: 3 })
     bySeq.push(...page)
   }
   let lastId = 0n
@@ -148,7 +160,8 @@ test('a reader by seq misses nothing while writers commit in any order; a reader
   over.abort()
   await Promise.all([...numberers, readers])
   await number()
-  const all = WRITERS * EACH * REVISIONS
+  const sizes = Array.from({ length: EACH }, (_, n) => sizeOf(n))
+  const all = WRITERS * REVISIONS * sizes.reduce((sum, size) => sum + size, 0)
   for (let before = -1; before < bySeq.length;) {
     before = bySeq.length
     await readOn()
@@ -197,6 +210,13 @@ test('how far it is published never goes back, and what waits is counted from th
   await markPublished(db.sql, 1)
   expect(await streamPosition(db.sql)).toEqual({ lastSeq: 2, publishedSeq: 2, hasUnnumbered: true })
   expect((await streamLag(db.sql)).unpublished).toBe(1)
+
+  await appendChanges(db.sql, [change('d', 1), change('e', 1), change('f', 1)])
+  await number()
+  await markPublished(db.sql, 5)
+  expect(await streamLag(db.sql)).toEqual({ unpublished: 1, oldestSeconds: expect.any(Number) as number })
+  await markPublished(db.sql, 6)
+  expect(await streamLag(db.sql)).toEqual({ unpublished: 0 })
 })
 
 describe('a lock', () => {

@@ -13,7 +13,10 @@ export const parseJson = (text: string): unknown => {
 /** Up to 15 digits and two of exponent always survive; a text without more, strings included, needs no second look. */
 const MAY_LOSE_DIGITS = /[\d.]{16}|[eE][+-]?\d{3}/
 
-/** Most records hold none: XML and CSV have only text. Looking through the values is ten times faster than reading the text again. */
+/**
+ * Most records hold none: XML and CSV have only text. Looking through the values is ten times faster than reading the
+ * text again.
+ */
 const holdsNumber = (value: unknown): boolean => {
   if (typeof value === 'number') return true
   if (typeof value !== 'object' || value === null) return false

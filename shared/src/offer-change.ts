@@ -36,7 +36,7 @@ const OfferChangeSchema = Type.Object({
 })
 const validator = Compile(OfferChangeSchema)
 
-/** What a message of the stream says, and a row of `offer_changes` that has its place in it. */
+/** What a message of the stream says, and a row of `offer_history` that has its place in it. */
 export type OfferChange = Static<typeof OfferChangeSchema>
 
 /** A change as it is read from the table: nothing of it is left out. */

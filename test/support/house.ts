@@ -37,9 +37,14 @@ export interface House {
   stop: () => Promise<void>
 }
 
+const nodeOptionsIn = (dockerfile: string): string => {
+  const options = /^ENV NODE_OPTIONS="(.+)"$/m.exec(dockerfile)?.[1]
+  if (options === undefined) throw new Error('The Dockerfile sets no NODE_OPTIONS')
+  return options
+}
+
 /** As the image starts them, memory bound included. */
-export const NODE_OPTIONS =
-  /^ENV NODE_OPTIONS="(.+)"$/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? ''
+export const NODE_OPTIONS = nodeOptionsIn(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))
 const NODE = [process.execPath, '--import', './shared/src/instrument.ts'] as const
 
 export const createHouse = async (options: HouseOptions): Promise<House> => {

@@ -8,21 +8,17 @@ export type ToText = (document: object) => string
  * of their values is written once.
  */
 export const textsOf = (plans: readonly OfferPlan[]): ToText => {
-  const known = new Map<object, string>()
+  const membersOf = new Map<object, () => readonly string[]>()
   for (const { isToldByOffer, next, changes } of plans) {
     const told = changes[0]?.units
-    if (!isToldByOffer || next === undefined || told === undefined) continue // it has units, or nobody were told
-    // Put together without a copy of the values; whoever sends the texts makes one of the whole.
-    let own = ''
-    let asChange = ''
-    for (const [unit, value] of Object.entries(next.content)) {
-      const text = JSON.stringify(value)
-      const before = own === '' ? '{' : ','
-      own += `${before}"${unit}":${text}` // a unit's name has nothing to escape
-      asChange += `${before}"${unit}":{"new":${text}}`
-    }
-    known.set(next.content, `${own}}`)
-    known.set(told, `${asChange}}`)
+    if (!isToldByOffer || next === undefined || told === undefined) continue
+    const texts = Object.entries(next.content).map(([unit, value]) => [unit, JSON.stringify(value)] as const)
+    // A unit's name has nothing to escape.
+    membersOf.set(next.content, () => texts.map(([unit, text]) => `"${unit}":${text}`))
+    membersOf.set(told, () => texts.map(([unit, text]) => `"${unit}":{"new":${text}}`))
   }
-  return (document) => known.get(document) ?? JSON.stringify(document)
+  return (document) => {
+    const members = membersOf.get(document)
+    return members === undefined ? JSON.stringify(document) : `{${members().join(',')}}`
+  }
 }

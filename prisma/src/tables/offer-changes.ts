@@ -39,7 +39,8 @@ export const appendChanges = async (sql: RawSql, rows: readonly NewOfferChange[]
   await sql.$executeRaw`
     WITH ours AS (INSERT INTO offer_commits (changes) VALUES (${rows.length}::int) RETURNING id)
     INSERT INTO offer_changes (
-      commit_id, place, vendor_id, external_id, revision, kind, diff, stamp, source, message_id, traceparent
+      commit_id, place, vendor_id, external_id, revision, kind, own_units, stamp, source, message_id,
+      traceparent
     )
     SELECT ours.id, row_number() OVER (ORDER BY "vendorId", "externalId" COLLATE "C", revision) - 1,
            "vendorId", "externalId", revision, kind, units, stamp, source, "messageId", traceparent
@@ -78,7 +79,7 @@ export const readChanges = async (
   { after, limit = LIST_LIMIT }: { after: number; limit?: number }
 ): Promise<WholeOfferChange[]> => {
   const rows = await sql.$queryRaw<Nullable<WholeOfferChange>[]>`
-    SELECT ${PLACED}, COALESCE(c.diff, (
+    SELECT ${PLACED}, COALESCE(c.own_units, (
       SELECT jsonb_object_agg(unit.name, jsonb_build_object('new', unit.value)) FROM ${UNITS_OF_WHOLE}
     ), '{}') AS units
     FROM (${pageOf(changesAfter(after, limit))}) c JOIN vendors v ON v.id = c.vendor_id
@@ -118,7 +119,7 @@ export const readUnitTexts = async (
 ): Promise<{ seq: number; units: string }[]> => {
   if (seqs.length === 0) return []
   return await sql.$queryRaw<{ seq: number; units: string }[]>`
-    SELECT c.seq::float8 AS seq, COALESCE(c.diff::text, (
+    SELECT c.seq::float8 AS seq, COALESCE(c.own_units::text, (
       SELECT '{' || string_agg(to_json(unit.name) || ':{"new":' || unit.value || '}', ',') || '}' FROM ${UNITS_OF_WHOLE}
     ), '{}') AS units
     FROM (${pageOf(changesAt(seqs))}) c
@@ -126,7 +127,10 @@ export const readUnitTexts = async (
     ORDER BY c.seq`
 }
 
-/** Of a change without a diff of its own. None, where somebody took its offer away past every trigger: it still has its place. */
+/**
+ * Of a change without units of its own. None, where somebody took its offer away past every trigger: it still has its
+ * place.
+ */
 const UNITS_OF_WHOLE = Prisma.sql`jsonb_each(c.whole) AS unit(name, value)`
 
 /** All of `c` and `v` but the units. */
@@ -135,16 +139,21 @@ const PLACED = Prisma.sql`
   c.message_id AS "messageId", c.traceparent,
   to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "changedAt"`
 
+/** A page of commits is no shorter, so that one of which somebody deleted the changes does not end the stream. */
+const LEAST_COMMITS = 500
+
 /**
- * Those with a place behind `after`, in their order: from the commit on that holds the next one. Commit by commit, so that
- * nobody looks further than the page, whatever Postgres knows of the tables.
+ * Those with a place behind `after`, in their order: from the commit on that holds the next one, and no more commits than a
+ * page can need. Without these bounds Postgres would sort all there are, as long as its statistics are of another time.
  */
 const changesAfter = (after: number, limit: number): Prisma.Sql => Prisma.sql`
   SELECT m.first_seq + c.place AS seq, c.*
   FROM (
     SELECT id, first_seq FROM offer_commits
-    WHERE first_seq >= COALESCE((SELECT max(first_seq) FROM offer_commits WHERE first_seq <= ${after}::bigint + 1), 0)
-    ORDER BY first_seq
+    WHERE first_seq >= COALESCE((
+      SELECT first_seq FROM offer_commits WHERE first_seq <= ${after}::bigint + 1 ORDER BY first_seq DESC LIMIT 1
+    ), 0)
+    ORDER BY first_seq LIMIT ${Math.max(limit, LEAST_COMMITS) + 1}
   ) m CROSS JOIN LATERAL (
     SELECT * FROM offer_changes WHERE commit_id = m.id AND place > ${after}::bigint - m.first_seq ORDER BY place
   ) c
@@ -156,11 +165,11 @@ const changesAt = (seqs: readonly number[]): Prisma.Sql => Prisma.sql`
     SELECT id, first_seq FROM offer_commits WHERE first_seq <= asked.seq ORDER BY first_seq DESC LIMIT 1
   ) m JOIN offer_changes c ON c.commit_id = m.id AND c.place = (asked.seq - m.first_seq)::int`
 
-/** Changes with places, each with what its offer says where it has no diff, and with how many bytes come before it. */
+/** Changes with places, each with what its offer says where it has no units of its own, and with how many bytes come before it. */
 const pageOf = (changes: Prisma.Sql): Prisma.Sql => Prisma.sql`
   SELECT *, sum(size) OVER (ORDER BY seq) - size AS bytes_before
-  FROM (SELECT *, COALESCE(pg_column_size(COALESCE(diff, whole)), 0) AS size FROM (
-    SELECT *, CASE WHEN diff IS NULL THEN COALESCE(
+  FROM (SELECT *, COALESCE(pg_column_size(COALESCE(own_units, whole)), 0) AS size FROM (
+    SELECT *, CASE WHEN own_units IS NULL THEN COALESCE(
       (SELECT f.content FROM first_contents f WHERE f.vendor_id = n.vendor_id AND f.external_id = n.external_id),
       (SELECT o.content FROM offers o WHERE o.vendor_id = n.vendor_id AND o.external_id = n.external_id)
     ) END AS whole

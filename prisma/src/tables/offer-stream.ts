@@ -14,7 +14,7 @@ export interface StreamPosition {
 export const streamPosition = async (sql: RawSql): Promise<StreamPosition> => {
   const [position] = await sql.$queryRaw<StreamPosition[]>`
     SELECT last_seq::float8 AS "lastSeq", published_seq::float8 AS "publishedSeq",
-           EXISTS (SELECT FROM offer_commits WHERE first_seq IS NULL) AS "hasUnnumbered"
+           (SELECT id FROM offer_commits WHERE first_seq IS NULL ORDER BY id LIMIT 1) IS NOT NULL AS "hasUnnumbered"
     FROM offer_stream`
   return position ?? missing()
 }
@@ -26,7 +26,7 @@ export interface Numbered {
 }
 
 /**
- * Gives the changes of the oldest commits without places theirs in the stream, at most `limit` commits'. Belongs into a transaction of its own: whoever numbers holds the row until it has committed, so that
+ * Gives places in the stream to the changes of the oldest commits that have none, of at most `limit` commits. Belongs into a transaction of its own: whoever numbers holds the row until it has committed, so that
  * numbers are committed in their order and without gaps, and a reader who sees one sees all before it – whoever else
  * numbers at the same time.
  *

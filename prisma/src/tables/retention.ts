@@ -47,6 +47,7 @@ export const KEPT: Readonly<Record<string, string>> = {
   offers: 'a withdrawn one is a tombstone: an older fact may not bring it back',
   offer_changes: 'the stream out is read from its first change on, without gaps (docs/stream.md)',
   first_contents: 'what the first changes of offers say (offer_history)',
+  offer_commits: 'the places of the changes in the stream out',
   offer_stream: 'one row',
   feed_records: 'one row an offer; what the next run is compared with',
   expiries: 'each goes when its time has come (`expiries.ts`)',
