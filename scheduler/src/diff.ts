@@ -3,7 +3,7 @@ import { RecordError } from '@sluice/shared/errors'
 import type { FeedFormat } from '@sluice/shared/formats'
 import { hashOf, parseRecord, readHead, type ParsedRecord, type RawRecord } from '@sluice/shared/records'
 import type { Micros } from '@sluice/shared/time'
-import type { Db } from '@sluice/prisma/client'
+import type { RawSql } from '@sluice/prisma/client'
 import { markSkippable } from '@sluice/prisma/tables/feed-records'
 import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
@@ -14,7 +14,8 @@ import { factsOf, idIn } from './record-facts.ts'
 import type { Unreadable } from './unreadable.ts'
 
 export interface DiffOptions {
-  db: Pick<Db, 'sql'>
+  /** Asked with each batch, of thousands of values: past Prisma, unless all of it is one transaction. */
+  direct: RawSql
   run: Pick<FeedRunRow, 'id' | 'full'>
   source: SourceRow
   format: FeedFormat
@@ -50,7 +51,7 @@ const SHOWN_BYTES = 4_000
  * ones are found by their hash and never parsed.
  */
 export const createDiff = (options: DiffOptions) => {
-  const { db, run, source, format, receivedAt, listedSince, lateGone, ledger, unreadable } = options
+  const { direct, run, source, format, receivedAt, listedSince, lateGone, ledger, unreadable } = options
   const read = (raw: RawRecord, hash: string, fileFactAt: Micros): Known | undefined => {
     let parsed: ParsedRecord | undefined
     try {
@@ -90,7 +91,7 @@ export const createDiff = (options: DiffOptions) => {
   /** What to send, in file order. */
   return async (records: readonly RawRecord[], fileFactAt: Micros): Promise<Changed[]> => {
     const hashes = records.map(hashOf)
-    const skippable = await markSkippable(db.sql, run.id, {
+    const skippable = await markSkippable(direct, run.id, {
       sourceId: source.id,
       sourceSlug: source.slug,
       formatVersion: format.formatVersion,
@@ -106,7 +107,7 @@ export const createDiff = (options: DiffOptions) => {
     })
     // An id that is not new was in this file before: the first one wins.
     const fresh = await markSeen(
-      db.sql,
+      direct,
       run.id,
       known.flatMap(({ externalId, envelope }) => (envelope === undefined ? [] : [externalId]))
     )

@@ -4,6 +4,7 @@ import { toFetchSettings, type FetchSettings } from '@sluice/shared/fetch-settin
 import type { Logger } from '@sluice/shared/log'
 import type { Sealing } from '@sluice/shared/sealing'
 import { findSettledBody } from '@sluice/prisma/tables/settled-bodies'
+import type { Db } from '@sluice/prisma/client'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import type { FetchConfig } from './config.ts'
 import type { DiffOptions } from './diff.ts'
@@ -16,7 +17,8 @@ import { valueInJson, type ReadPage } from './fetch/pages.ts'
 import { readBody, type BodyOptions } from './read-body.ts'
 import type { Shelf } from './spool.ts'
 
-export interface FetchOptions extends Pick<DiffOptions, 'db' | 'run' | 'ledger'> {
+export interface FetchOptions extends Pick<DiffOptions, 'run' | 'ledger'> {
+  db: Pick<Db, 'sql'>
   config: FetchConfig
   source: SourceRow
   egress: Egress

@@ -1,5 +1,6 @@
 import { findFormat, isWholeList } from '@sluice/shared/formats'
 import { fromDate, type Micros } from '@sluice/shared/time'
+import type { Db } from '@sluice/prisma/client'
 import { findLateGone } from '@sluice/prisma/tables/feed-records'
 import { newestList, newestListAt } from '@sluice/prisma/tables/removals'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
@@ -15,6 +16,7 @@ import { toReading, type Reading } from './verdict.ts'
 
 export interface ReadSpooledOptions
   extends Omit<DiffOptions, 'listedSince' | 'lateGone'>, Pick<ReadFeedOptions, 'outlet' | 'signal'> {
+  db: Pick<Db, 'sql'>
   config: FetchConfig
   fetched: Downloaded
 }

@@ -63,7 +63,7 @@ export interface Skippable {
  *   the offer since. (Only the newest change of each is known; one before the file may hide behind one after it.)
  */
 export const markSkippable = async (
-  sql: Sql,
+  sql: RawSql,
   runId: Id,
   question: SkipQuestion
 ): Promise<Map<string, Skippable>> => {

@@ -1,8 +1,12 @@
-import type { Sql } from '../client.ts'
+import type { RawSql, Sql } from '../client.ts'
 import type { Id } from '../rows.ts'
 
 /** Notes the ids a run's reader saw; returns those it had not seen before. */
-export const markSeen = async (sql: Sql, runId: Id, externalIds: readonly string[]): Promise<Set<string>> => {
+export const markSeen = async (
+  sql: RawSql,
+  runId: Id,
+  externalIds: readonly string[]
+): Promise<Set<string>> => {
   if (externalIds.length === 0) return new Set()
   const rows = await sql.$queryRaw<{ externalId: string }[]>`
     INSERT INTO run_seen (run_id, external_id)

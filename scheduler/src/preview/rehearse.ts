@@ -96,6 +96,7 @@ const rehearseIn = async (tx: Sql, options: RehearseOptions): Promise<Preview> =
       : await readSpooled({
           ...options,
           ...at,
+          direct: tx,
           run,
           format,
           fetched,
