@@ -24,10 +24,10 @@ const textValidator = toValidator(TextSchema)
 export const checkUnits = (units: OfferContent): void => {
   for (const [name, value] of Object.entries(units)) {
     const validator = isTextUnit(name) ? textValidator : validators.get(name)
+    if (validator?.Check(value) === true) continue
     const path = pointerStep(name)
     if (validator === undefined)
       throw new RecordError('RECORD_INVALID', `${path} is not a merge unit`, { path })
-    if (validator.Check(value)) continue
     const [problem] = validator.Errors(value)
     const at = path + (problem?.instancePath ?? '')
     throw new RecordError('RECORD_INVALID', `${at} ${problem?.message ?? 'is wrong'}`, { path: at })

@@ -75,6 +75,9 @@ const oneOf = (nodes: readonly SchemaNode[], options: ConvertOptions): Convert =
 /** A union inside a union is one union. */
 const alternatives = (node: SchemaNode): readonly SchemaNode[] => node.anyOf?.flatMap(alternatives) ?? [node]
 
+/** A key of this name stays a key. */
+const ITS_OWN = { enumerable: true, configurable: true, writable: true }
+
 const objectOf = (node: SchemaNode, options: ConvertOptions): Convert => {
   const known = new Map<string, Convert>(
     Object.entries(node.properties ?? {}).map(([name, property]) => [name, convertOf(property, options)])
@@ -85,12 +88,14 @@ const objectOf = (node: SchemaNode, options: ConvertOptions): Convert => {
   }
   return (value) => {
     if (!isObject(value)) return value
-    // fromEntries defines properties, so a key named __proto__ stays a key.
-    return Object.fromEntries(
-      Object.entries(value)
-        .filter(([, inner]) => !(options.xml && isEmptyElement(inner)))
-        .map(([name, inner]) => [name, (known.get(name) ?? ofPattern(name))(inner)])
-    )
+    const converted: Record<string, unknown> = {}
+    for (const [name, inner] of Object.entries(value)) {
+      if (options.xml && isEmptyElement(inner)) continue
+      const made = (known.get(name) ?? ofPattern(name))(inner)
+      if (name === '__proto__') Object.defineProperty(converted, name, { ...ITS_OWN, value: made })
+      else converted[name] = made
+    }
+    return converted
   }
 }
 

@@ -20,7 +20,8 @@ export const toNode = (schema: object): SchemaNode => schema
 /** The schema of a property; `undefined` when the object does not know it. */
 export const propertyOf = (node: SchemaNode, name: string): SchemaNode | undefined => {
   if (node.properties !== undefined && Object.hasOwn(node.properties, name)) return node.properties[name]
-  return Object.entries(node.patternProperties ?? {}).find(([pattern]) => compiled(pattern).test(name))?.[1]
+  if (node.patternProperties === undefined) return undefined
+  return Object.entries(node.patternProperties).find(([pattern]) => compiled(pattern).test(name))?.[1]
 }
 
 const patterns = new Map<string, RegExp>()

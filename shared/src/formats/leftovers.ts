@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox'
 import { isEmptyElement } from './convert.ts'
-import { isObject, pointerStep, propertyOf, toNode, type SchemaNode } from './json-schema.ts'
+import { pointerStep, propertyOf, toNode, type SchemaNode } from './json-schema.ts'
 import { wrong } from './record-parser.ts'
 
 /** What the unit `extras` takes as a name. */
@@ -14,29 +14,49 @@ const NOISE: ReadonlySet<string> = new Set(['#text', '@nil', '@schemaLocation', 
  * @throws RecordError `RECORD_INVALID` when an element's path is longer than 120 characters.
  */
 export const leftoversOf = (schema: TSchema, record: unknown): Record<string, unknown> | undefined => {
-  const found = walk(toNode(schema), record, [])
+  const found: Entry[] = []
+  collect({ node: toNode(schema), value: record, steps: [] }, found)
   return found.length === 0 ? undefined : Object.fromEntries(found)
 }
 
 type Entry = readonly [path: string, value: unknown]
 
-const walk = (node: SchemaNode, value: unknown, path: readonly string[]): Entry[] => {
-  if (Array.isArray(value)) {
-    const { items } = node
-    return items === undefined
-      ? []
-      : value.flatMap((item, index) => walk(items, item, [...path, String(index)]))
-  }
-  if (!isObject(value)) return []
-  return Object.entries(value).flatMap(([name, inner]) => {
-    const property = propertyOfAny(node, name)
-    if (property !== undefined) return walk(property, inner, [...path, name])
-    return isNoise(name, inner) ? [] : [entry([...path, name], inner)]
-  })
+/** A value of the record, what the schema says of it, and where it is: one list of steps for all, each written when it is taken. */
+interface Place {
+  node: SchemaNode
+  value: unknown
+  steps: string[]
 }
 
-const propertyOfAny = (node: SchemaNode, name: string): SchemaNode | undefined =>
-  (node.anyOf ?? [node]).map((branch) => propertyOf(branch, name)).find((found) => found !== undefined)
+const collect = ({ node, value, steps }: Place, found: Entry[]): void => {
+  if (typeof value !== 'object' || value === null) return
+  const { items } = node
+  if (Array.isArray(value)) {
+    if (items === undefined) return
+    for (const [index, item] of value.entries()) {
+      steps.push(String(index))
+      collect({ node: items, value: item, steps }, found)
+      steps.pop()
+    }
+    return
+  }
+  for (const [name, inner] of Object.entries(value)) {
+    steps.push(name)
+    const property = propertyOfAny(node, name)
+    if (property !== undefined) collect({ node: property, value: inner, steps }, found)
+    else if (!isNoise(name, inner)) found.push(entry(steps, inner))
+    steps.pop()
+  }
+}
+
+const propertyOfAny = (node: SchemaNode, name: string): SchemaNode | undefined => {
+  if (node.anyOf === undefined) return propertyOf(node, name)
+  for (const branch of node.anyOf) {
+    const property = propertyOf(branch, name)
+    if (property !== undefined) return property
+  }
+  return undefined
+}
 
 const isNoise = (name: string, value: unknown): boolean => NOISE.has(name) || isEmptyElement(value)
 

@@ -9,16 +9,23 @@ type Loose<T> = T extends readonly unknown[] ? T : T extends object ? { [K in ke
  * names every part it knows, and "the vendor sent nothing" is always an absent unit, never an empty one.
  */
 export const definedUnits = (draft: Draft): Omit<OfferContent, 'presence'> =>
-  Object.fromEntries(
-    Object.entries(draft)
-      .map(([name, value]) => [name, withoutUndefined(value)] as const)
-      .filter(([, value]) => isFilled(value))
-  ) as Omit<OfferContent, 'presence'> // the same keys, and Draft has typed their values
+  keep(draft, (value) => {
+    const unit = isParts(value) ? keep(value, (part) => part) : value
+    return isFilled(unit) ? unit : undefined
+  }) as Omit<OfferContent, 'presence'> // the same keys, and Draft has typed their values
 
-const withoutUndefined = (value: unknown): unknown =>
+/** What is left of each value that is not undefined. */
+const keep = (values: object, left: (value: unknown) => unknown): object => {
+  const kept: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(values)) {
+    const some = left(value)
+    if (some !== undefined) kept[name] = some
+  }
+  return kept
+}
+
+const isParts = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined))
-    : value
 
 const isFilled = (value: unknown): boolean =>
   value !== undefined && (typeof value !== 'object' || value === null || Object.keys(value).length > 0)
