@@ -87,6 +87,23 @@ describe('the place of a change in the stream', () => {
     expect(await seen(1)).toEqual([[2, 'late']]) // whoever has read on from 1 does not miss it
   })
 
+  test('is passed over when somebody has deleted the change, and however many after it', async () => {
+    for (let n = 0; n < 30; n++) await appendChanges(db.sql, [change(`o${n}`, 1), change(`p${n}`, 1)])
+    await number()
+    await db.sql.$executeRaw`DELETE FROM offer_changes WHERE external_id NOT IN ('o0', 'p25', 'o29')`
+    for (const limit of [1, 5]) {
+      const found: string[] = []
+      for (let after = 0; ;) {
+        const page = await readChanges(db.sql, { after, limit })
+        const last = page.at(-1)
+        if (last === undefined) break
+        found.push(...page.map(({ seq, externalId }) => `${seq} ${externalId}`))
+        after = last.seq
+      }
+      expect(found).toEqual(['1 o0', '52 p25', '59 o29'])
+    }
+  })
+
   test('is given by one at a time, however many try', async () => {
     for (let n = 0; n < 300; n += 10) {
       const ids = Array.from({ length: 10 }, (_, at) => `o${n + at}`)

@@ -229,7 +229,7 @@ describe('nothing is withdrawn', () => {
         const ledger = createBooks()
         const read = await readSpooled({
           db: shop.database.db,
-          direct: shop.database.db.direct.sql,
+          sql: shop.database.db.direct.sql,
           config: loadSchedulerConfig({ ...shop.schedulerEnv }),
           run: { id: run.id, full: false },
           source: feed.source,

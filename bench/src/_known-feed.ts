@@ -68,7 +68,7 @@ export const skipKnown = async (
   if (source === undefined) throw new Error('nobody has remembered the feed')
   const ledger = createBooks()
   const changed = createDiff({
-    direct: db.direct.sql,
+    sql: db.direct.sql,
     run: { id: await newRun(db, source), full: false },
     source,
     format,

@@ -14,8 +14,8 @@ import { factsOf, idIn } from './record-facts.ts'
 import type { Unreadable } from './unreadable.ts'
 
 export interface DiffOptions {
-  /** Asked with each batch, of thousands of values: past Prisma, unless all of it is one transaction. */
-  direct: RawSql
+  /** Asked with each batch: past Prisma, unless all of it is one transaction. */
+  sql: RawSql
   run: Pick<FeedRunRow, 'id' | 'full'>
   source: SourceRow
   format: FeedFormat
@@ -51,7 +51,7 @@ const SHOWN_BYTES = 4_000
  * ones are found by their hash and never parsed.
  */
 export const createDiff = (options: DiffOptions) => {
-  const { direct, run, source, format, receivedAt, listedSince, lateGone, ledger, unreadable } = options
+  const { sql, run, source, format, receivedAt, listedSince, lateGone, ledger, unreadable } = options
   const read = (raw: RawRecord, hash: string, fileFactAt: Micros): Known | undefined => {
     let parsed: ParsedRecord | undefined
     try {
@@ -91,7 +91,7 @@ export const createDiff = (options: DiffOptions) => {
   /** What to send, in file order. */
   return async (records: readonly RawRecord[], fileFactAt: Micros): Promise<Changed[]> => {
     const hashes = records.map(hashOf)
-    const skippable = await markSkippable(direct, run.id, {
+    const skippable = await markSkippable(sql, run.id, {
       sourceId: source.id,
       sourceSlug: source.slug,
       formatVersion: format.formatVersion,
@@ -107,7 +107,7 @@ export const createDiff = (options: DiffOptions) => {
     })
     // An id that is not new was in this file before: the first one wins.
     const fresh = await markSeen(
-      direct,
+      sql,
       run.id,
       known.flatMap(({ externalId, envelope }) => (envelope === undefined ? [] : [externalId]))
     )

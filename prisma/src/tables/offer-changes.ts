@@ -139,12 +139,10 @@ const PLACED = Prisma.sql`
   c.message_id AS "messageId", c.traceparent,
   to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "changedAt"`
 
-/** A page of commits is no shorter, so that one of which somebody deleted the changes does not end the stream. */
-const LEAST_COMMITS = 500
-
 /**
  * Those with a place behind `after`, in their order: from the commit on that holds the next one, and no more commits than a
- * page can need. Without these bounds Postgres would sort all there are, as long as its statistics are of another time.
+ * page can need. Without that bound Postgres would sort all there are, as long as its statistics are of another time. A
+ * commit of which somebody deleted the changes does not count, or enough of them would end the stream.
  */
 const changesAfter = (after: number, limit: number): Prisma.Sql => Prisma.sql`
   SELECT m.first_seq + c.place AS seq, c.*
@@ -153,7 +151,8 @@ const changesAfter = (after: number, limit: number): Prisma.Sql => Prisma.sql`
     WHERE first_seq >= COALESCE((
       SELECT first_seq FROM offer_commits WHERE first_seq <= ${after}::bigint + 1 ORDER BY first_seq DESC LIMIT 1
     ), 0)
-    ORDER BY first_seq LIMIT ${Math.max(limit, LEAST_COMMITS) + 1}
+      AND (SELECT place FROM offer_changes WHERE commit_id = offer_commits.id LIMIT 1) IS NOT NULL
+    ORDER BY first_seq LIMIT ${limit + 1}
   ) m CROSS JOIN LATERAL (
     SELECT * FROM offer_changes WHERE commit_id = m.id AND place > ${after}::bigint - m.first_seq ORDER BY place
   ) c
@@ -165,7 +164,7 @@ const changesAt = (seqs: readonly number[]): Prisma.Sql => Prisma.sql`
     SELECT id, first_seq FROM offer_commits WHERE first_seq <= asked.seq ORDER BY first_seq DESC LIMIT 1
   ) m JOIN offer_changes c ON c.commit_id = m.id AND c.place = (asked.seq - m.first_seq)::int`
 
-/** Changes with places, each with what its offer says where it has no units of its own, and with how many bytes come before it. */
+/** Changes with places, each with what its offer says where it has no units of its own, and how many bytes come before. */
 const pageOf = (changes: Prisma.Sql): Prisma.Sql => Prisma.sql`
   SELECT *, sum(size) OVER (ORDER BY seq) - size AS bytes_before
   FROM (SELECT *, COALESCE(pg_column_size(COALESCE(own_units, whole)), 0) AS size FROM (

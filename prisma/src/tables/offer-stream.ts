@@ -26,9 +26,9 @@ export interface Numbered {
 }
 
 /**
- * Gives places in the stream to the changes of the oldest commits that have none, of at most `limit` commits. Belongs into a transaction of its own: whoever numbers holds the row until it has committed, so that
- * numbers are committed in their order and without gaps, and a reader who sees one sees all before it – whoever else
- * numbers at the same time.
+ * Gives places in the stream to the changes of the oldest commits that have none, of at most `limit` commits. Belongs
+ * into a transaction of its own: whoever numbers holds the row until it has committed, so that numbers are committed in
+ * their order and without gaps, and a reader who sees one sees all before it – whoever else numbers at the same time.
  *
  * Changes of one offer keep their order: a later one is written only after the earlier has committed (compare-and-set),
  * its commit has a higher id (`appendChanges`), and so whoever sees the later one sees the earlier too. An id may be

@@ -96,7 +96,7 @@ const rehearseIn = async (tx: Sql, options: RehearseOptions): Promise<Preview> =
       : await readSpooled({
           ...options,
           ...at,
-          direct: tx,
+          sql: tx,
           run,
           format,
           fetched,

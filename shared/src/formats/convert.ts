@@ -1,5 +1,6 @@
 import { type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { setOwn } from '../set-own.ts'
 import { DECIMAL_PATTERN, toDecimal } from './decimal.ts'
 import { isObject, propertyOf, toNode, type SchemaNode } from './json-schema.ts'
 
@@ -75,9 +76,6 @@ const oneOf = (nodes: readonly SchemaNode[], options: ConvertOptions): Convert =
 /** A union inside a union is one union. */
 const alternatives = (node: SchemaNode): readonly SchemaNode[] => node.anyOf?.flatMap(alternatives) ?? [node]
 
-/** A key of this name stays a key. */
-const ITS_OWN = { enumerable: true, configurable: true, writable: true }
-
 const objectOf = (node: SchemaNode, options: ConvertOptions): Convert => {
   const known = new Map<string, Convert>(
     Object.entries(node.properties ?? {}).map(([name, property]) => [name, convertOf(property, options)])
@@ -88,12 +86,10 @@ const objectOf = (node: SchemaNode, options: ConvertOptions): Convert => {
   }
   return (value) => {
     if (!isObject(value)) return value
-    const converted: Record<string, unknown> = {}
+    const converted = {}
     for (const [name, inner] of Object.entries(value)) {
       if (options.xml && isEmptyElement(inner)) continue
-      const made = (known.get(name) ?? ofPattern(name))(inner)
-      if (name === '__proto__') Object.defineProperty(converted, name, { ...ITS_OWN, value: made })
-      else converted[name] = made
+      setOwn(converted, name, (known.get(name) ?? ofPattern(name))(inner))
     }
     return converted
   }

@@ -21,7 +21,7 @@ export const leftoversOf = (schema: TSchema, record: unknown): Record<string, un
 
 type Entry = readonly [path: string, value: unknown]
 
-/** A value of the record, what the schema says of it, and where it is: one list of steps for all, each written when it is taken. */
+/** A value of the record, what the schema says of it, and where it is: the steps to it, in one list for all. */
 interface Place {
   node: SchemaNode
   value: unknown

@@ -1,4 +1,5 @@
 import type { OfferContent } from '../offer.ts'
+import { setOwn } from '../set-own.ts'
 
 /** Units as a mapping writes them down: parts a vendor did not send are `undefined`. */
 type Draft = { [K in keyof OfferContent]?: Loose<OfferContent[K]> | undefined }
@@ -16,10 +17,10 @@ export const definedUnits = (draft: Draft): Omit<OfferContent, 'presence'> =>
 
 /** What is left of each value that is not undefined. */
 const keep = (values: object, left: (value: unknown) => unknown): object => {
-  const kept: Record<string, unknown> = {}
+  const kept = {}
   for (const [name, value] of Object.entries(values)) {
     const some = left(value)
-    if (some !== undefined) kept[name] = some
+    if (some !== undefined) setOwn(kept, name, some)
   }
   return kept
 }

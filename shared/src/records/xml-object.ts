@@ -1,3 +1,4 @@
+import { setOwn } from '../set-own.ts'
 import type { XmlLayout } from './layout.ts'
 
 /**
@@ -40,7 +41,7 @@ export const openElement = (
 
 export const addAttribute = (element: OpenElement, name: string, value: string): void => {
   const { attribute } = nameOf(name)
-  if (attribute !== undefined) put((element.children ??= {}), attribute, value)
+  if (attribute !== undefined) setOwn((element.children ??= {}), attribute, value)
 }
 
 /** Adds an element that was closed, beside those of its name already there: the second makes an array. */
@@ -56,7 +57,7 @@ export const reopenElement = (element: OpenElement, parent: OpenElement | undefi
 export const valueOf = ({ text, children }: OpenElement): string | XmlObject => {
   const trimmed = text.trim()
   if (children === undefined) return trimmed
-  if (trimmed !== '') put(children, TEXT, trimmed)
+  if (trimmed !== '') setOwn(children, TEXT, trimmed)
   return children
 }
 
@@ -110,23 +111,14 @@ const learn = (name: string): Name => {
 const add = (target: XmlObject, name: string, value: XmlValue, isList: boolean): void => {
   const present = Object.hasOwn(target, name) ? target[name] : undefined
   if (Array.isArray(present)) present.push(value)
-  else if (present !== undefined) put(target, name, [present, value])
-  else put(target, name, isList ? [value] : value)
+  else if (present !== undefined) setOwn(target, name, [present, value])
+  else setOwn(target, name, isList ? [value] : value)
 }
 
 const forget = (target: XmlObject | undefined, name: string): void => {
   const value = target?.[name]
   if (Array.isArray(value)) value.pop()
   else delete target?.[name]
-}
-
-/** Sets an own property whatever its name: `__proto__` from a vendor's file must not become a prototype. */
-const put = (target: XmlObject, name: string, value: XmlValue): void => {
-  if (name === '__proto__') {
-    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
-  } else {
-    target[name] = value
-  }
 }
 
 /** The list paths of a selector as a tree, so that an element finds its place in one step. */
