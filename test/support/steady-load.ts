@@ -11,6 +11,8 @@ export interface SteadyLoad {
   readonly returned: number
   /** Those of them that a full queue refused. */
   readonly refused: number
+  /** Messages that were begun and are not confirmed yet. */
+  readonly underway: number
   /** Resolves once `count` messages are confirmed. */
   reached: (count: number) => Promise<void>
   /** Begins no more for now; resolves when everything that was begun is confirmed. */
@@ -88,6 +90,9 @@ export const startLoad = (
     },
     get refused() {
       return refused
+    },
+    get underway() {
+      return underway.size
     },
     reached: async (count) => {
       while (confirmed.length < count) await Promise.race([sleep(TICK_MS), running])
