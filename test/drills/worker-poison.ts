@@ -12,6 +12,8 @@ import { stumblesOver } from './sabotage/_stumbling-message.ts'
 const RECORDS = 2_000
 /** One in a hundred of each kind. */
 const EVERY = 100
+/** Of the records that are bad; the load beside them is of run `seed`, and a message is known by its run and place. */
+const RUN = 1_000_000
 const LONG = { timeoutMs: 120_000, everyMs: 200 } as const
 
 const batch = async (scene: Scene): Promise<void> => {
@@ -22,8 +24,13 @@ const batch = async (scene: Scene): Promise<void> => {
   const good: OutgoingMessage[] = []
   const all = Array.from({ length: RECORDS }, (_, index) => {
     const place = index % EVERY
-    if (place === 25) return shop.feed(1, index, flat(`refused${index}`), 10)
-    const message = shop.feed(1, index, wrongAt(place) ? invalid(`wrong${index}`) : flat(`good${index}`), 10)
+    if (place === 25) return shop.feed(RUN, index, flat(`refused${index}`), 10)
+    const message = shop.feed(
+      RUN,
+      index,
+      wrongAt(place) ? invalid(`wrong${index}`) : flat(`good${index}`),
+      10
+    )
     if (place === 75) return unreadable(message)
     good.push(message)
     return message
