@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { IncomingMessage, OutgoingMessage } from './envelope.ts'
 import { EnvelopeError } from './errors.ts'
+import { encodeUtf8 } from './encode-utf8.ts'
 
 /** The stream out as data: one real change of an offer, as consumers hear it (`docs/stream.md`). */
 
@@ -82,7 +83,7 @@ export const toOfferMessage = (
 /** The units are put in as they are: taking them apart and together again would say the same, and is most of the work. */
 const bodyOf = ({ units, ...rest }: Omit<OfferChangeText, 'traceparent'>): Buffer => {
   const told = JSON.stringify(rest)
-  const body = Buffer.from(`${told.slice(0, -1)},"units":${units}}`)
+  const body = encodeUtf8(`${told.slice(0, -1)},"units":${units}}`)
   return body.length <= MAX_BODY_BYTES ? body : Buffer.from(told)
 }
 

@@ -8,17 +8,29 @@ export type ToText = (document: object) => string
  * of their values is written once.
  */
 export const textsOf = (plans: readonly OfferPlan[]): ToText => {
-  const membersOf = new Map<object, () => readonly string[]>()
+  const textOf = new Map<object, () => string>()
   for (const { isToldByOffer, next, changes } of plans) {
     const told = changes[0]?.units
     if (!isToldByOffer || next === undefined || told === undefined) continue
-    const texts = Object.entries(next.content).map(([unit, value]) => [unit, JSON.stringify(value)] as const)
-    // A unit's name has nothing to escape.
-    membersOf.set(next.content, () => texts.map(([unit, text]) => `"${unit}":${text}`))
-    membersOf.set(told, () => texts.map(([unit, text]) => `"${unit}":{"new":${text}}`))
+    const { content } = next
+    const units = Object.keys(content)
+    const texts = Object.values(content).map((value) => JSON.stringify(value))
+    textOf.set(content, () => membersOf(units, texts, '', ''))
+    textOf.set(told, () => membersOf(units, texts, '{"new":', '}'))
   }
-  return (document) => {
-    const members = membersOf.get(document)
-    return members === undefined ? JSON.stringify(document) : `{${members().join(',')}}`
+  return (document) => textOf.get(document)?.() ?? JSON.stringify(document)
+}
+
+/** An object of these members, each between `before` and `after`. A unit's name has nothing to escape. */
+const membersOf = (
+  units: readonly string[],
+  texts: readonly string[],
+  before: string,
+  after: string
+): string => {
+  let text = ''
+  for (let place = 0; place < units.length; place++) {
+    text += `${place === 0 ? '' : ','}"${units[place] ?? ''}":${before}${texts[place] ?? ''}${after}`
   }
+  return `{${text}}`
 }

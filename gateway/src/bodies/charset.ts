@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { TextDecoder } from 'node:util'
+import { encodeUtf8 } from '@sluice/shared/encode-utf8'
 import { Refusal } from '../errors.ts'
 
 const UTF8_BOM = Buffer.from([0xef, 0xbb, 0xbf])
@@ -25,7 +26,7 @@ export const markedCharset = (bytes: Buffer): string | undefined =>
  * @throws Refusal CONTENT_TYPE_UNSUPPORTED for a charset nobody knows, BODY_MALFORMED for bytes that are not of it.
  */
 export const toUtf8 = (bytes: Buffer, charset = 'utf-8'): Buffer => {
-  if (!UTF8.has(charset)) return Buffer.from(decoderOf(charset)(bytes))
+  if (!UTF8.has(charset)) return encodeUtf8(decoderOf(charset)(bytes))
   if (!isUtf8(bytes)) throw notOfCharset('UTF-8')
   // RFC 8259 §8.1 allows a reader to ignore the mark, and it would be no JSON with it.
   return markedCharset(bytes) === 'utf-8' ? bytes.subarray(UTF8_BOM.length) : bytes

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { encodeUtf8 } from '@sluice/shared/encode-utf8'
 import type { Format } from '@sluice/shared/formats'
 import { Refusal } from '../errors.ts'
 import { MAX_RECORDS } from '../limits.ts'
@@ -105,7 +106,7 @@ const readRecords = (
 
 const asJson = (value: unknown): FoundRecord => ({
   value,
-  bytes: Buffer.from(JSON.stringify(value)),
+  bytes: encodeUtf8(JSON.stringify(value)),
   depth: depthOf(value)
 })
 

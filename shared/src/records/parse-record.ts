@@ -1,3 +1,4 @@
+import { encodeUtf8 } from '../encode-utf8.ts'
 import { recordHash } from '../envelope.ts'
 import { RecordError } from '../errors.ts'
 import { parseJson } from '../json.ts'
@@ -109,7 +110,7 @@ const toParsed = (raw: CutRecord, fields: object, warning?: RecordError): Parsed
   const value = within(raw, fields)
   return {
     value,
-    toBody: () => Buffer.from(JSON.stringify(value)),
+    toBody: () => encodeUtf8(JSON.stringify(value)),
     ...(warning === undefined ? {} : { warning })
   }
 }

@@ -1,4 +1,5 @@
 import { isAscii } from 'node:buffer'
+import { encodeUtf8 } from '../encode-utf8.ts'
 import { charsetNamed, markOf, unmarkedUtf16, widthOf } from './charset-names.ts'
 import { Places } from './places.ts'
 import { looksLikeUtf8 } from './utf8.ts'
@@ -149,7 +150,7 @@ export class Transcoder {
   #decode(bytes: Buffer): Buffer[] {
     const text = this.#decoder?.decode(bytes, { stream: true }) ?? ''
     if (text === '') return []
-    const utf8 = Buffer.from(text)
+    const utf8 = encodeUtf8(text)
     this.#places.add(utf8)
     return [utf8]
   }
