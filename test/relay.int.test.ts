@@ -12,6 +12,8 @@ import { createDatabase, type TestDatabase } from './support/database.ts'
 import { waitFor } from './support/process.ts'
 import { anOffer, aVendor, stampAt } from './support/store.ts'
 
+const toJson = (document: object): Buffer => Buffer.from(JSON.stringify(document))
+
 let database: TestDatabase
 let vendorId: number
 beforeAll(async () => {
@@ -85,7 +87,7 @@ test('every change arrives, and none before the one before it of its offer, what
       const changes = ids.slice(at, at + 10).map((id) => change(id, revision))
       await appendChanges(db.sql, changes)
       // Some in the relays' own processes, some in another.
-      if (at % 20 === 0) for (const relay of relays) relay.committed(changes, JSON.stringify)
+      if (at % 20 === 0) for (const relay of relays) relay.committed(changes, toJson)
     }
   }
   const all = ids.length * REVISIONS
@@ -134,7 +136,7 @@ test('what was just committed is told without looking for its document, in its p
   })
   relay.committed(
     changes.filter(({ externalId }) => externalId !== 'new 2'),
-    JSON.stringify
+    toJson
   )
   await waitFor('all to be published', () => heard.length === ids.length)
   await relay.stop(5_000)

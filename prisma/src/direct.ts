@@ -82,7 +82,9 @@ const rawOver = (run: (query: pg.QueryConfig) => Promise<pg.QueryResult>): RawSq
   const send = (query: TemplateStringsArray | Prisma.Sql, values: readonly unknown[]) => {
     const sql = query instanceof Prisma.Sql ? query : Prisma.sql(query, ...values)
     const parameters = sql.values.map((value, index) =>
-      isWide(value) && IS_JSONB.test(sql.strings[index + 1] ?? '') ? toJsonb(value) : value
+      (Buffer.isBuffer(value) || isWide(value)) && IS_JSONB.test(sql.strings[index + 1] ?? '')
+        ? toJsonb(value)
+        : value
     )
     return run({ text: sql.text + comment(), values: parameters, types })
   }
@@ -103,10 +105,13 @@ const isWide = (value: unknown): value is string =>
   typeof value === 'string' && value.length >= LARGE && BEYOND_LATIN1.test(value)
 
 /**
- * JSON as `JSON.stringify` writes it, as jsonb is sent in binary: a version, which is 1, and the text (`jsonb_recv` in
- * https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/jsonb.c).
+ * JSON as `JSON.stringify` writes it, or that in UTF-8, as jsonb is sent in binary: a version, which is 1, and the bytes
+ * (`jsonb_recv` in https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/jsonb.c).
  */
-const toJsonb = (json: string): Buffer => encodeUtf8(`\u0001${json}`)
+const toJsonb = (json: string | Buffer): Buffer =>
+  typeof json === 'string' ? encodeUtf8(`\u0001${json}`) : Buffer.concat([VERSION, json])
+
+const VERSION = Buffer.from([1])
 
 /** As Prisma writes it. */
 const comment = (): string => {

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { fromOfferMessage, toOfferMessage, type OfferChangeText } from './offer-change.ts'
+import { fromOfferMessage, toOfferMessage, type OfferChangeJson } from './offer-change.ts'
 
 const units = { listPrice: { old: { amount: '1' }, new: { amount: '2' } }, rooms: { old: {} } }
-const change: OfferChangeText = {
+const change: OfferChangeJson = {
   seq: 4711,
   vendor: 'acme',
   externalId: 'a/1',
   revision: 3,
   kind: 'updated',
-  units: JSON.stringify(units),
+  units: Buffer.from(JSON.stringify(units)),
   stamp: '0001',
   source: 'acme-crm',
   messageId: 'd.0',
@@ -33,7 +33,7 @@ describe('a message of the stream', () => {
   })
 
   test('leaves its units out when it would be too large, so that one offer cannot stop the stream', () => {
-    const large = JSON.stringify({ extras: { new: 'x'.repeat(9 * 1024 * 1024) } })
+    const large = Buffer.from(JSON.stringify({ extras: { new: 'x'.repeat(9 * 1024 * 1024) } }))
     const { body } = toOfferMessage({ ...change, units: large }, 'sluice.offers')
     expect(body.length).toBeLessThan(1_000)
     expect(fromOfferMessage({ body })).toMatchObject({ seq: 4711, revision: 3 })

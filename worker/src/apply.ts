@@ -7,6 +7,7 @@ import type { Db } from '@sluice/prisma/client'
 import { appendChanges, type NewOfferChange } from '@sluice/prisma/tables/offer-changes'
 import { readOffers, writeOffers } from '@sluice/prisma/tables/offers'
 import { decide } from './decide.ts'
+import { documentsOf, type ToJson } from './documents.ts'
 import { toLedger, writeLedger, type Entry } from './ledger.ts'
 import type { Locations } from './locations.ts'
 import { toMessage, type Message } from './message.ts'
@@ -14,7 +15,6 @@ import { placeOf } from './place.ts'
 import { changesToStore, keyText, offerKeyOf, planOffers, type OfferPlan } from './plan.ts'
 import type { Sources, SourceSettings } from './sources.ts'
 import { toStoredOffers } from './stored.ts'
-import { textsOf, type ToText } from './texts.ts'
 
 /** What became of one envelope: an outcome that is committed, or the error for `settle.ts` to decide about. */
 export type Result =
@@ -31,7 +31,7 @@ export interface ApplierDeps {
   sources: Sources
   locations: Locations
   /** Hears which changes of offers have been committed, each with its units. */
-  onChanges?: (changes: readonly NewOfferChange[], toText: ToText) => void
+  onChanges?: (changes: readonly NewOfferChange[], toJson: ToJson) => void
   /** Gives an envelope its meaning; `message.ts`, unless a drill puts its own fault in. */
   interpret?: typeof toMessage
 }
@@ -57,10 +57,10 @@ export const createApplier = ({
         settle(message, { error, source: message.source })
       }
       const offers = await toStoredOffers(plans, locations)
-      const toText = textsOf(plans)
+      const toJson = documentsOf(plans)
       const rejected = messages.flatMap(rejectionOf)
       const done = await db.direct.transaction(async (tx) => {
-        const written = new Set((await writeOffers(tx, offers, toText)).map(keyText))
+        const written = new Set((await writeOffers(tx, offers, toJson)).map(keyText))
         const won = plans.filter(({ next, key }) => next === undefined || written.has(keyText(key)))
         await appendChanges(tx, won.flatMap(changesToStore))
         const applied = won.flatMap(({ outcomes }) =>
@@ -71,7 +71,7 @@ export const createApplier = ({
         return { applied, won }
       })
       const changes = done.won.flatMap((plan) => plan.changes)
-      if (changes.length > 0) onChanges?.(changes, toText)
+      if (changes.length > 0) onChanges?.(changes, toJson)
       for (const { message, outcome } of done.applied) settle(message, { outcome })
       for (const { message, problem } of rejected) settle(message, rejection(message, problem))
       if (done.won.length < plans.length) {

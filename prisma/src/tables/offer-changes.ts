@@ -1,4 +1,4 @@
-import type { OfferChangeKind, OfferChangeText, WholeOfferChange } from '@sluice/shared/offer-change'
+import type { OfferChangeKind, OfferChangeJson, WholeOfferChange } from '@sluice/shared/offer-change'
 import type { Stamp } from '@sluice/shared/stamp'
 import type { RawSql, Sql } from '../client.ts'
 import { Prisma } from '../generated/client.ts'
@@ -89,7 +89,7 @@ export const readChanges = async (
 }
 
 /** A change that has its place in the stream, without its units. */
-export interface PlacedChange extends Omit<OfferChangeText, 'units'> {
+export interface PlacedChange extends Omit<OfferChangeJson, 'units'> {
   vendorId: number
 }
 

@@ -49,12 +49,12 @@ export const readOffers = async (sql: RawSql, keys: readonly OfferKey[]): Promis
  * Compare-and-set: each row is written only if the stored version is still the one that was read (`rowVersion`, 0 for
  * none), and its version moves by one. Returns the keys that were written; the others lost the race: read and merge
  * them again. A key may be given once. Rows are locked in key order, so two of these statements cannot deadlock.
- * `toText` is for whoever has the JSON of the contents already.
+ * `toJson` is for whoever speaks `Direct`, and has the contents as JSON in UTF-8 already.
  */
 export const writeOffers = async (
   sql: RawSql,
   rows: readonly StoredOffer[],
-  toText: (content: OfferContent) => string = JSON.stringify
+  toJson?: (content: OfferContent) => Buffer
 ): Promise<OfferKey[]> => {
   if (rows.length === 0) return []
   return await sql.$queryRaw<OfferKey[]>`
@@ -64,7 +64,7 @@ export const writeOffers = async (
     )
     SELECT "vendorId", "externalId", state, content, "baseStamp", "unitStamps", "sourceStamps", "locationId",
            "rowVersion" + 1, revision
-    FROM jsonb_to_recordset(${toOfferRows(rows, toText)}::jsonb) AS r(
+    FROM jsonb_to_recordset(${toJson === undefined ? toRows(rows) : toOfferRows(rows, toJson)}::jsonb) AS r(
       "vendorId" int, "externalId" text, state text, content jsonb, "baseStamp" text, "unitStamps" jsonb,
       "sourceStamps" jsonb, "locationId" int, "rowVersion" int, revision int
     )
@@ -83,13 +83,14 @@ export const writeOffers = async (
     RETURNING vendor_id AS "vendorId", external_id AS "externalId"`
 }
 
-/** As `toRows`, with the contents as the texts they are. */
-const toOfferRows = (rows: readonly StoredOffer[], toText: (content: OfferContent) => string): string => {
-  let text = ''
+/** As `toRows`, with the contents as the bytes they are. */
+const toOfferRows = (rows: readonly StoredOffer[], toJson: (content: OfferContent) => Buffer): Buffer => {
+  const pieces: Buffer[] = []
   for (const { content, ...rest } of rows) {
-    text += `${text === '' ? '[' : ','}${JSON.stringify(rest).slice(0, -1)},"content":${toText(content)}}`
+    const before = pieces.length === 0 ? '[' : '},'
+    pieces.push(Buffer.from(`${before}${JSON.stringify(rest).slice(0, -1)},"content":`), toJson(content))
   }
-  return `${text}]`
+  return Buffer.concat([...pieces, Buffer.from('}]')])
 }
 
 export const findOffer = async (

@@ -2,8 +2,9 @@ import type { Db, RawSql } from '@sluice/prisma/client'
 import { readPlacedChanges, readUnitTexts, type PlacedChange } from '@sluice/prisma/tables/offer-changes'
 import { markPublished, streamPosition } from '@sluice/prisma/tables/offer-stream'
 import type { Publisher } from '@sluice/shared/broker'
+import { encodeUtf8 } from '@sluice/shared/encode-utf8'
 import { toError } from '@sluice/shared/errors'
-import { toOfferMessage, type OfferChangeText } from '@sluice/shared/offer-change'
+import { toOfferMessage, type OfferChangeJson } from '@sluice/shared/offer-change'
 import type { Bell } from './bell.ts'
 import type { Recent } from './recent.ts'
 import { wavesOf } from './waves.ts'
@@ -24,8 +25,8 @@ export interface PublishingDeps {
 }
 
 const BATCH = 500
-/** Of the units of a batch, in characters: well within what the publisher has under way at once. */
-const MOST_LENGTH = 4_000_000
+/** Of the units of a batch: well within what the publisher has under way at once. */
+const MOST_BYTES = 4_000_000
 /** A broker that is away for longer is left to the next attempt, perhaps of another worker. */
 const PATIENCE_MS = 5_000
 /** The bell tells; this is for one that was not rung. */
@@ -70,21 +71,21 @@ const withUnits = async (
   sql: RawSql,
   placed: readonly PlacedChange[],
   recent: Pick<Recent, 'find'>
-): Promise<OfferChangeText[]> => {
-  const known = new Map<number, string>()
+): Promise<OfferChangeJson[]> => {
+  const known = new Map<number, Buffer>()
   for (const change of placed) {
     const units = recent.find(change)
     if (units !== undefined) known.set(change.seq, units)
   }
   const unknown = placed.map(({ seq }) => seq).filter((seq) => !known.has(seq))
-  for (const { seq, units } of await readUnitTexts(sql, unknown)) known.set(seq, units)
-  const changes: OfferChangeText[] = []
-  let length = 0
+  for (const { seq, units } of await readUnitTexts(sql, unknown)) known.set(seq, encodeUtf8(units))
+  const changes: OfferChangeJson[] = []
+  let bytes = 0
   for (const { vendorId: _vendorId, ...change } of placed) {
     const units = known.get(change.seq)
-    if (units === undefined || length >= MOST_LENGTH) break
+    if (units === undefined || bytes >= MOST_BYTES) break
     changes.push({ ...change, units })
-    length += units.length
+    bytes += units.length
   }
   return changes
 }
@@ -95,10 +96,10 @@ const withUnits = async (
  */
 const publishWave = async (
   { publisher }: PublishingDeps,
-  wave: readonly OfferChangeText[],
+  wave: readonly OfferChangeJson[],
   exchange: string,
   until: AbortSignal
-): Promise<{ confirmed: readonly OfferChangeText[]; error?: Error }> => {
+): Promise<{ confirmed: readonly OfferChangeJson[]; error?: Error }> => {
   const sent = wave.map((change) =>
     // Nobody has to listen: without a queue the message is dropped, and the change can still be read by its `seq`.
     publisher.publish(toOfferMessage(change, exchange), {

@@ -1,56 +1,56 @@
 import type { NewOfferChange } from '@sluice/prisma/tables/offer-changes'
-import type { ToText } from '../texts.ts'
+import type { ToJson } from '../documents.ts'
 
 /** Of all that are committed, no two changes have the same. */
 export type ChangeKey = Pick<NewOfferChange, 'vendorId' | 'externalId' | 'revision' | 'stamp'>
 
 /**
- * The units of changes this process has committed itself, as JSON, until they are published: to read a document that was
+ * The units of changes this process has committed itself, as JSON in UTF-8, until they are published: to read a document that was
  * written a moment ago costs Postgres more than to number and to mark it. Whatever is not here is in the table, so
  * anything may be missing at any time.
  */
 export interface Recent {
   /** Only what is committed, with all of its units. Without room for more, what came first stays: it goes first. */
-  keep: (changes: readonly NewOfferChange[], toText: ToText) => void
-  find: (key: ChangeKey) => string | undefined
+  keep: (changes: readonly NewOfferChange[], toJson: ToJson) => void
+  find: (key: ChangeKey) => Buffer | undefined
   drop: (keys: readonly ChangeKey[]) => void
   forget: () => void
 }
 
 export interface RecentOptions {
-  /** Characters, of one or two bytes each, with all that is kept around them. */
-  maxLength?: number
+  /** Bytes, with all that is kept around the units. */
+  maxBytes?: number
   /** What is older goes when something new comes. */
   maxAgeMs?: number
   now?: () => number
 }
 
 /** About a second of one worker's changes: a relay that is further behind reads them from the table. */
-const MAX_LENGTH = 8_000_000
+const MAX_BYTES = 12_000_000
 /** What was read from the table before it was kept here is never dropped by who publishes it. */
 const MAX_AGE_MS = 10_000
 /** Of an entry besides its units: its key, and its place in the map. */
-const ENTRY_LENGTH = 300
+const ENTRY_BYTES = 300
 
 interface Kept {
-  units: string
+  units: Buffer
   at: number
 }
 
 export const createRecent = ({
-  maxLength = MAX_LENGTH,
+  maxBytes = MAX_BYTES,
   maxAgeMs = MAX_AGE_MS,
   now = () => performance.now()
 }: RecentOptions = {}): Recent => {
   /** In the order they were committed. */
   const kept = new Map<string, Kept>()
-  let length = 0
+  let bytes = 0
 
   const drop = (key: string): void => {
     const entry = kept.get(key)
     if (entry === undefined) return
     kept.delete(key)
-    length -= entry.units.length + ENTRY_LENGTH
+    bytes -= entry.units.length + ENTRY_BYTES
   }
 
   const dropOlderThan = (at: number): void => {
@@ -61,16 +61,16 @@ export const createRecent = ({
   }
 
   return {
-    keep: (changes, toText) => {
+    keep: (changes, toJson) => {
       const at = now()
       dropOlderThan(at - maxAgeMs)
       for (const change of changes) {
-        if (length >= maxLength) return
+        if (bytes >= maxBytes) return
         const key = textOf(change)
-        const units = toText(change.units ?? {})
+        const units = toJson(change.units ?? {})
         drop(key)
         kept.set(key, { units, at })
-        length += units.length + ENTRY_LENGTH
+        bytes += units.length + ENTRY_BYTES
       }
     },
     find: (change) => kept.get(textOf(change))?.units,
@@ -79,7 +79,7 @@ export const createRecent = ({
     },
     forget: () => {
       kept.clear()
-      length = 0
+      bytes = 0
     }
   }
 }

@@ -7,7 +7,7 @@ import { bounded } from '@sluice/shared/bounded'
 import { DependencyError, toError } from '@sluice/shared/errors'
 import type { Logger } from '@sluice/shared/log'
 import type { Reporter } from '@sluice/shared/sentry'
-import type { ToText } from '../texts.ts'
+import type { ToJson } from '../documents.ts'
 import { createBell } from './bell.ts'
 import { keepNumbering } from './numbering.ts'
 import { keepPublishing } from './publishing.ts'
@@ -22,7 +22,7 @@ import { createRecent } from './recent.ts'
 export interface Relay {
   start: () => void
   /** These changes have been committed in this process, each with its units. */
-  committed: (changes: readonly NewOfferChange[], toText: ToText) => void
+  committed: (changes: readonly NewOfferChange[], toJson: ToJson) => void
   /** Whether this one does the work. */
   readonly isLeading: boolean
   /** Finishes the batch under way; another relay goes on with the rest, or the next start. */
@@ -135,8 +135,8 @@ export const createRelay = ({
     start: () => {
       running = run()
     },
-    committed: (changes, toText) => {
-      if (isLeading) recent.keep(changes, toText)
+    committed: (changes, toJson) => {
+      if (isLeading) recent.keep(changes, toJson)
       written.ring()
     },
     get isLeading() {
