@@ -87,7 +87,8 @@ const objectOf = (node: SchemaNode, options: ConvertOptions): Convert => {
   return (value) => {
     if (!isObject(value)) return value
     const converted = {}
-    for (const [name, inner] of Object.entries(value)) {
+    for (const name of Object.keys(value)) {
+      const inner = value[name]
       if (options.xml && isEmptyElement(inner)) continue
       setOwn(converted, name, (known.get(name) ?? ofPattern(name))(inner))
     }

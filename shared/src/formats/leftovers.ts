@@ -15,37 +15,33 @@ const NOISE: ReadonlySet<string> = new Set(['#text', '@nil', '@schemaLocation', 
  */
 export const leftoversOf = (schema: TSchema, record: unknown): Record<string, unknown> | undefined => {
   const found: Entry[] = []
-  collect({ node: toNode(schema), value: record, steps: [] }, found)
+  if (isContainer(record)) collect(toNode(schema), record, [], found)
   return found.length === 0 ? undefined : Object.fromEntries(found)
 }
 
 type Entry = readonly [path: string, value: unknown]
 
-/** A value of the record, what the schema says of it, and where it is: the steps to it, in one list for all. */
-interface Place {
-  node: SchemaNode
-  value: unknown
-  steps: string[]
-}
+const isContainer = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-const collect = ({ node, value, steps }: Place, found: Entry[]): void => {
-  if (typeof value !== 'object' || value === null) return
-  const { items } = node
-  if (Array.isArray(value)) {
+/** `steps` lead to the container, in one list for all; a text that the schema knows needs none. */
+const collect = (node: SchemaNode, container: object, steps: string[], found: Entry[]): void => {
+  const go = (to: SchemaNode, value: unknown, step: string | number): void => {
+    if (!isContainer(value)) return
+    steps.push(String(step))
+    collect(to, value, steps, found)
+    steps.pop()
+  }
+  if (Array.isArray(container)) {
+    const { items } = node
     if (items === undefined) return
-    for (const [index, item] of value.entries()) {
-      steps.push(String(index))
-      collect({ node: items, value: item, steps }, found)
-      steps.pop()
-    }
+    for (const [index, item] of container.entries()) go(items, item, index)
     return
   }
-  for (const [name, inner] of Object.entries(value)) {
-    steps.push(name)
+  const values = container as Record<string, unknown>
+  for (const name of Object.keys(values)) {
     const property = propertyOfAny(node, name)
-    if (property !== undefined) collect({ node: property, value: inner, steps }, found)
-    else if (!isNoise(name, inner)) found.push(entry(steps, inner))
-    steps.pop()
+    if (property !== undefined) go(property, values[name], name)
+    else if (!isNoise(name, values[name])) found.push(entry([...steps, name], values[name]))
   }
 }
 

@@ -61,11 +61,12 @@ export const assertSound = (record: unknown): void => {
       for (const [index, inner] of value.entries()) look(inner, index, next)
       continue
     }
-    for (const [step, inner] of Object.entries(value)) {
+    const fields = value as Record<string, unknown>
+    for (const step of Object.keys(fields)) {
       if (!isStorable(step))
         throw wrong(pathOf(name, within), 'a name in it contains a NUL or half a character')
       if (step === '__proto__') throw wrong(pathOf(step, next), 'no field may have this name')
-      look(inner, step, next)
+      look(fields[step], step, next)
     }
   }
 }

@@ -18,8 +18,8 @@ export const definedUnits = (draft: Draft): Omit<OfferContent, 'presence'> =>
 /** What is left of each value that is not undefined. */
 const keep = (values: object, left: (value: unknown) => unknown): object => {
   const kept = {}
-  for (const [name, value] of Object.entries(values)) {
-    const some = left(value)
+  for (const name of Object.keys(values)) {
+    const some = left((values as Record<string, unknown>)[name])
     if (some !== undefined) setOwn(kept, name, some)
   }
   return kept
