@@ -51,6 +51,7 @@ const deliveries = (): Envelope[] =>
 const observed = (isBroken = false) => {
   const { db } = database
   const told: NewOfferChange[] = []
+  const toldAsJson: unknown[] = []
   let begun = 0
   const transaction: Db['direct']['transaction'] = (work) => {
     begun += 1
@@ -71,9 +72,12 @@ const observed = (isBroken = false) => {
       resolve: (places) => resolveLocations(db.sql, places),
       forget: async () => undefined
     },
-    onChanges: (changes) => told.push(...changes)
+    onChanges: (changes, toJson) => {
+      told.push(...changes)
+      toldAsJson.push(...changes.map(({ units }) => JSON.parse(toJson(units ?? {}).toString())))
+    }
   })
-  return { applier, told, begun: () => begun }
+  return { applier, told, toldAsJson, begun: () => begun }
 }
 
 test('only what is committed is told, as it is stored, whoever lost a race on the way', async () => {
@@ -92,6 +96,8 @@ test('only what is committed is told, as it is stored, whoever lost a race on th
     .map(({ externalId, revision, stamp, units }) => ({ externalId, revision, stamp, units }))
     .toSorted((a, b) => a.externalId.localeCompare(b.externalId) || a.revision - b.revision)
   expect(told).toEqual(rows)
+  for (const { told, toldAsJson } of [one, another])
+    expect(toldAsJson).toEqual(told.map(({ units }) => units))
 })
 
 test('what is rolled back is told to nobody', async () => {

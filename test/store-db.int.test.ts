@@ -323,6 +323,10 @@ describe('without Prisma in between', () => {
     const texts = ['Дом с „изглед“ към морето', 'Almuñécar', '🏠\u2028 "\\']
     expect(await ask(db.direct.sql, texts)).toMatchObject([{ first: texts[0] }])
     expect(await ask(db.direct.sql, texts)).toEqual(await ask(db.sql, texts))
+    const bytes = Buffer.from(JSON.stringify(Array.from({ length: times }, () => texts)))
+    const asBytes = db.direct.sql.$queryRaw`
+      SELECT md5(${bytes}::jsonb::text) AS digest, ${bytes}::jsonb->-1->>0 AS first`
+    expect(await asBytes).toEqual(await ask(db.sql, texts))
     // Half of a letter is no text to Postgres, however it is written.
     await expect(ask(db.direct.sql, [...texts, '\ud800'])).rejects.toMatchObject({ code: 'DB_DATA' })
   })

@@ -100,7 +100,7 @@ const IS_JSONB = /^::jsonb(?![\w[])/
 const BEYOND_LATIN1 = /[^\0-\xff]/
 const LARGE = 10_000
 
-/** A document with a letter that V8 keeps in two bytes: the driver takes five times as long to write that as UTF-8. */
+/** A document with a letter that V8 keeps in two bytes: the driver takes several times as long to write that as UTF-8. */
 const isWide = (value: unknown): value is string =>
   typeof value === 'string' && value.length >= LARGE && BEYOND_LATIN1.test(value)
 

@@ -10,8 +10,9 @@ const counted = (value: unknown) => {
 
 const planOf = (isToldByOffer: boolean, more: object = {}) => {
   const features = counted(['a', '„Дом“ \u2028 🏠 \ud83c'])
-  const content = { transaction: 'sale', features, 'text.bg': { title: '"' }, ...more }
-  const told = Object.fromEntries(Object.entries(content).map(([unit, value]) => [unit, { new: value }]))
+  const said = { transaction: 'sale', features, 'text.bg': { title: '"' }, ...more }
+  const told = Object.fromEntries(Object.entries(said).map(([unit, value]) => [unit, { new: value }]))
+  const content = { nothing: undefined, ...said }
   const plan = { isToldByOffer, next: { content }, changes: [{ units: told }] } as object as OfferPlan
   return { plan, content, told, times: features.times }
 }
@@ -29,7 +30,8 @@ test.each([true, false])('says what JSON.stringify says; the change is told by t
 test.each([
   ['a long text', { 'text.ru': 'Дом у моря '.repeat(1_000) }],
   ['a long text of few letters', { 'text.es': 'jardín '.repeat(1_000), garage: 'no' }],
-  ['more than a page', { 'text.ru': 'Дом'.repeat(200_000) }]
+  ['more than a page', { 'text.ru': 'Дом'.repeat(200_000) }],
+  ['a page in letters of two bytes, and more in its own', { 'text.es': '€'.repeat(400_000) }]
 ])('whatever its size: %s', (_, more) => {
   const plans = [planOf(true, more), planOf(true)]
   const toJson = documentsOf(plans.map(({ plan }) => plan))

@@ -1,4 +1,4 @@
-import { encodeUtf8 } from '@sluice/shared/encode-utf8'
+import { encodeUtf8, writeUtf8 } from '@sluice/shared/encode-utf8'
 import type { OfferPlan } from './plan.ts'
 
 /** The JSON of a document, in UTF-8. */
@@ -29,9 +29,11 @@ interface Written {
 
 const CLOSE = 0x7d // }
 const NEW = Buffer.from('{"new":')
-/** A letter of a text takes no more. */
-const MOST_BYTES = 3
-/** Where a document is put together: to ask for every piece of one by itself costs as much as to write it. */
+const MOST_BYTES_A_LETTER = 3
+/**
+ * Where a document is put together: to ask for every piece of one by itself costs as much as to write it. Nobody waits
+ * between the first byte and the copy of the last, so one page does for all.
+ */
 const page = Buffer.allocUnsafeSlow(1024 * 1024)
 
 /** @returns undefined for a document that may not fit, or has no units: those go as others do */
@@ -42,18 +44,15 @@ const write = (content: object): Written | undefined => {
     if (value === undefined) continue
     const name = `${at === 0 ? '{' : ','}"${unit}":` // a unit's name is ASCII, with nothing to escape
     const member = name + JSON.stringify(value)
-    if (at + member.length * MOST_BYTES >= page.length) return undefined
+    if (at + member.length * MOST_BYTES_A_LETTER >= page.length) return undefined
     const start = at + name.length
-    at += member.length < LONG ? page.write(member, at) : encodeUtf8(member).copy(page, at)
+    at += writeUtf8(member, page, at)
     values.push({ start, end: at })
   }
   if (at === 0) return undefined
   page[at] = CLOSE
   return { json: Buffer.from(page.subarray(0, at + 1)), values }
 }
-
-/** What a page takes as it is; see `encodeUtf8` for what is longer. */
-const LONG = 700
 
 /** The same object, `{"new":…}` around each value. */
 const asNew = ({ json, values }: Written): Buffer => {

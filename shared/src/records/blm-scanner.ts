@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { encodeUtf8 } from '../encode-utf8.ts'
 import { htmlFault, trimmed } from './beginning.ts'
 import type { RecordContext } from './record-events.ts'
 import { WindowScanner } from './window-scanner.ts'
@@ -95,7 +96,7 @@ export class BlmScanner extends WindowScanner {
     }
     const fields = bytes.toString('utf8', from, to).split(fieldEnd)
     if (fields.length === (context.columns?.length ?? 0) + 1 && fields.at(-1) === '') fields.pop()
-    this.findings.addRecord(base + from, Buffer.from(JSON.stringify(fields)), { context })
+    this.findings.addRecord(base + from, encodeUtf8(JSON.stringify(fields)), { context })
   }
 
   #skip(): void {

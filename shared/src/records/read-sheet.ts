@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { encodeUtf8 } from '../encode-utf8.ts'
 import { columnsFault, columnsOf, toColumnContext } from './columns.ts'
 import { FileDamage } from './file-damage.ts'
 import { Findings } from './findings.ts'
@@ -123,7 +124,7 @@ class SheetRows {
       else this.#findings.fail('FEED_COLUMNS', number, fault)
       return
     }
-    const row = Buffer.from(JSON.stringify(fitted(cells, this.#context?.columns?.length)))
+    const row = encodeUtf8(JSON.stringify(fitted(cells, this.#context?.columns?.length)))
     this.#findings.addRecord(number, row, this.#context === undefined ? {} : { context: this.#context })
   }
 

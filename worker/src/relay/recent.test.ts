@@ -58,3 +58,11 @@ test('what nobody drops goes when newer ones come', () => {
   recent.keep([change('c')], toJson)
   expect(['a', 'b', 'c'].map((id) => recent.find(change(id)) !== undefined)).toEqual([false, true, true])
 })
+
+test('what is kept keeps nothing else in memory', () => {
+  const recent = createRecent()
+  recent.keep([change('a'), change('b', { price: { old: 1 } })], toJson)
+  const [a, b] = [recent.find(change('a')), recent.find(change('b'))]
+  expect(a?.buffer.byteLength).toBe((a?.length ?? 0) + (b?.length ?? 0))
+  expect(b?.buffer).toBe(a?.buffer)
+})

@@ -5,9 +5,9 @@ import type { ToJson } from '../documents.ts'
 export type ChangeKey = Pick<NewOfferChange, 'vendorId' | 'externalId' | 'revision' | 'stamp'>
 
 /**
- * The units of changes this process has committed itself, as JSON in UTF-8, until they are published: to read a document that was
- * written a moment ago costs Postgres more than to number and to mark it. Whatever is not here is in the table, so
- * anything may be missing at any time.
+ * The units of changes this process has committed itself, as JSON in UTF-8, until they are published: to read a document
+ * that was written a moment ago costs Postgres more than to number and to mark it. Whatever is not here is in the table,
+ * so anything may be missing at any time.
  */
 export interface Recent {
   /** Only what is committed, with all of its units. Without room for more, what came first stays: it goes first. */
@@ -64,14 +64,18 @@ export const createRecent = ({
     keep: (changes, toJson) => {
       const at = now()
       dropOlderThan(at - maxAgeMs)
+      const entries: (readonly [key: string, units: Buffer])[] = []
       for (const change of changes) {
-        if (bytes >= maxBytes) return
+        if (bytes >= maxBytes) break
         const key = textOf(change)
         const units = toJson(change.units ?? {})
         drop(key)
-        kept.set(key, { units, at })
+        entries.push([key, units])
         bytes += units.length + ENTRY_BYTES
       }
+      const copies = ownCopies(entries.map(([, units]) => units))
+      for (const [place, [key, units]] of entries.entries())
+        kept.set(key, { units: copies[place] ?? units, at })
     },
     find: (change) => kept.get(textOf(change))?.units,
     drop: (changes) => {
@@ -82,6 +86,17 @@ export const createRecent = ({
       bytes = 0
     }
   }
+}
+
+/** In memory of their own: a piece of what Node shares out keeps all that was shared out with it, 64 KB for 100 bytes. */
+const ownCopies = (pieces: readonly Buffer[]): Buffer[] => {
+  const all = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  return pieces.map((piece) => {
+    const copy = all.subarray(at, at + piece.length)
+    at += piece.copy(copy)
+    return copy
+  })
 }
 
 const textOf = ({ vendorId, revision, stamp, externalId }: ChangeKey): string =>
