@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { insertDeadLetters, findDeadLetter, listDeadLetters } from '@sluice/prisma/tables/dead-letters'
+import { noteExpiries } from '@sluice/prisma/tables/expiries'
 import { appendChanges } from '@sluice/prisma/tables/offer-changes'
 import { numberChanges } from '@sluice/prisma/tables/offer-stream'
 import { writeOffers, type StoredOffer } from '@sluice/prisma/tables/offers'
@@ -186,10 +187,29 @@ describe('offers', () => {
     const { stdout } = await at('offers', 'show', 'acme', '4711')
     expect(stdout).toMatch(/^listPrice +240,000 EUR$/m)
     expect(stdout).toMatch(/^text\.en +title A house by the sea\n +description Two floors\.\n +A garden\.$/m)
+    expect(stdout).not.toContain('expires')
     const unknown = await at('offers', 'show', 'acme', '1')
     failsWith(unknown, 1, 'OFFER_UNKNOWN')
     expect(unknown.stderr).toContain('sluice rejections list')
     failsWith(await at('offers', 'show', 'amce', '4711'), 1, 'VENDOR_UNKNOWN')
+  })
+
+  test('say until when they are there, if the record that decides it does', async () => {
+    const expiresAt = new Date(Date.now() + 49 * 3_600_000)
+    const said = { sourceId, expiresAt: expiresAt.getTime() * 1000 }
+    await noteExpiries(database.db.sql, [
+      { ...said, externalId: '4711', stamp: stampAt(MONDAY) },
+      { ...said, externalId: '4712', stamp: stampAt(MONDAY) }, // withdrawn already
+      { ...said, externalId: '\u001b[31mred', stamp: stampAt(TUESDAY) } // of a record that decides nothing
+    ])
+    expect((await at('offers', 'show', 'acme', '4711')).stdout).toMatch(
+      /^expires +\d{4}-\d\d-\d\dT.* \(in 2d\)$/m
+    )
+    const documentOf = async (id: string) =>
+      (await at('offers', 'show', 'acme', id, '--json')).json<{ offer: { expiresAt: string | null } }>()
+    expect(await documentOf('4711')).toMatchObject({ offer: { expiresAt: expiresAt.toISOString() } })
+    expect(await documentOf('4712')).toMatchObject({ offer: { expiresAt: null } })
+    expect(await documentOf('\u001b[31mred')).toMatchObject({ offer: { expiresAt: null } })
   })
 
   test('are explained: who set what, when, and what it was before', async () => {

@@ -72,7 +72,12 @@ export const renderOffers = (offers: readonly OfferRow[], now: Date, screen: Scr
     screen
   )
 
-export const renderOffer = (offer: OfferRow, now: Date, screen: Screen): string =>
+export const renderOffer = (
+  offer: OfferRow,
+  expiresAt: Date | undefined,
+  now: Date,
+  screen: Screen
+): string =>
   [
     renderFields(
       [
@@ -81,7 +86,8 @@ export const renderOffer = (offer: OfferRow, now: Date, screen: Screen): string 
         ['state', stateOf(offer)],
         ['revision', String(offer.revision)],
         ['created', toWhen(offer.createdAt, now)],
-        ['changed', toWhen(offer.updatedAt, now)]
+        ['changed', toWhen(offer.updatedAt, now)],
+        ...(expiresAt === undefined ? [] : [['expires', toWhen(expiresAt, now)] as const])
       ],
       screen
     ),

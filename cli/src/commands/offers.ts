@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { Sql } from '@sluice/prisma/client'
+import { findExpiry } from '@sluice/prisma/tables/expiries'
 import { listChanges } from '@sluice/prisma/tables/offer-changes'
 import {
   countOffers,
@@ -84,12 +85,18 @@ export const addOffers = (program: Command, context: Context): void => {
     offers
       .command('show')
       .summary('show an offer as it is now')
-      .description('Shows an offer, unit by unit, as it is now.')
+      .description(
+        'Shows an offer, unit by unit, as it is now, and until when it is there if its record says so.'
+      )
       .argument('<vendor>', 'slug of its vendor')
       .argument('<id>', "the vendor's own id")
       .action(async (vendorSlug: string, externalId: string) => {
-        const offer = await offerNamed(await sql(), vendorSlug, externalId)
-        out.answer({ offer: toOfferDocument(offer) }, (screen) => renderOffer(offer, out.now, screen))
+        const store = await sql()
+        const offer = await offerNamed(store, vendorSlug, externalId)
+        const expiresAt = await findExpiry(store, offer)
+        out.answer({ offer: { ...toOfferDocument(offer), expiresAt: expiresAt ?? null } }, (screen) =>
+          renderOffer(offer, expiresAt, out.now, screen)
+        )
       }),
     ['sluice offers show acme 4711', 'offer 4711 of acme'],
     ["sluice offers show acme 4711 --json | jq '.offer.content.media'", 'its images']

@@ -101,6 +101,20 @@ export const takeExpired = async (
   return rows.map((row) => present<ExpiredOffer>(row))
 }
 
+/** Until when an offer is there, if the record that decides it says so. */
+export const findExpiry = async (
+  sql: Sql,
+  { vendorId, externalId }: { vendorId: number; externalId: string }
+): Promise<Date | undefined> => {
+  const [row] = await sql.$queryRaw<{ expiresAt: Date }[]>`
+    SELECT e.expires_at AS "expiresAt" FROM offers o
+    JOIN sources s ON s.vendor_id = o.vendor_id
+    JOIN expiries e ON e.source_id = s.id AND e.external_id = o.external_id
+    WHERE o.vendor_id = ${vendorId} AND o.external_id = ${externalId}
+      AND o.state = 'active' AND ${PRESENCE_STAMP} = e.stamp`
+  return row?.expiresAt
+}
+
 /** Those of which the word did not leave are anybody's again. */
 export const giveBackExpired = async (sql: Sql, rows: readonly Expiry[]): Promise<void> => {
   await sql.$executeRaw`
