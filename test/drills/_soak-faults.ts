@@ -25,11 +25,17 @@ const LOST = 'broker connection lost'
 /** One for publishing, one for consuming. */
 const BOTH = 2
 
-/** Listens from now on; what is returned waits until each of them has said it so many times more. */
+/** Listens from now on: whether the worker has said it so many times more. */
+const hears = (worker: Process, message: string, times = 1): (() => boolean) => {
+  const said = (): number => worker.lines().filter(({ msg }) => msg === message).length
+  const before = said()
+  return () => said() >= before + times
+}
+
+/** The same of several; what is returned waits until each of them has. */
 const listen = (workers: readonly Process[], message: string, times = 1): (() => Promise<unknown>) => {
-  const said = (worker: Process): number => worker.lines().filter(({ msg }) => msg === message).length
-  const before = workers.map((worker) => ({ worker, count: said(worker) }))
-  const haveSaid = (): boolean => before.every(({ worker, count }) => said(worker) >= count + times)
+  const each = workers.map((worker) => hears(worker, message, times))
+  const haveSaid = (): boolean => each.every((hasSaid) => hasSaid())
   return () => waitFor(`each of ${workers.length} workers to say "${message}"`, haveSaid, PATIENTLY)
 }
 
@@ -90,9 +96,14 @@ const channelsDie: SoakFault['strike'] = async (scene) => {
   const { rabbit, bit } = scene
   const refusals = async (): Promise<number> => (await rabbit.log()).split('unknown delivery tag').length
   const before = await refusals()
-  const lost = listen(living(scene), LOST)
-  for (const worker of living(scene)) worker.signal('SIGUSR2')
-  await lost()
+  const open = living(scene).map((worker) => ({ worker, hasLost: hears(worker, LOST) }))
+  // An acknowledgement that leaves together with later ones is not one too many: each is asked until it has made one.
+  const ask = (): boolean => {
+    const others = open.filter(({ hasLost }) => !hasLost())
+    for (const { worker } of others) worker.signal('SIGUSR2')
+    return others.length === 0
+  }
+  await waitFor('every worker to lose a channel', ask, { ...PATIENTLY, everyMs: 500 })
   const areLogged = async (): Promise<boolean> => (await refusals()) >= before + LIVING
   await waitFor('RabbitMQ to log it', areLogged, PATIENTLY)
   bit('every worker acknowledged something twice: its channel was closed with 406', true)
