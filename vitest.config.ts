@@ -17,7 +17,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
-          environment: 'node'
+          environment: 'node',
+          // For what hangs. How fast a machine is does not decide whether a test holds.
+          testTimeout: 60_000
         }
       },
       {
