@@ -13,7 +13,7 @@ export const loadCopy = async (path: string): Promise<OfferCopy> => {
 /** As the real one, but the place is written before what is to be found up to it. */
 export const saveCopy = async (path: string, copy: OfferCopy): Promise<void> => {
   await saveWholeCopy(path, { position: copy.position, offers: saved.offers })
-  await sleep(20) // as long as a round trip to a busy database
+  await sleep(100) // as long as a round trip to a busy database, on a machine where it lives but a moment
   await saveWholeCopy(path, copy)
   saved = { ...copy, offers: new Map(copy.offers) }
 }
