@@ -17,9 +17,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
-          environment: 'node',
-          // For what hangs. How fast a machine is does not decide whether a test holds.
-          testTimeout: 60_000
+          environment: 'node'
         }
       },
       {

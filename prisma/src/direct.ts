@@ -1,5 +1,5 @@
 import { DependencyError, ExhaustedError } from '@sluice/shared/errors'
-import { encodeUtf8 } from '@sluice/shared/encode-utf8'
+import { BEYOND_LATIN1, encodeUtf8 } from '@sluice/shared/encode-utf8'
 import pg from 'pg'
 import { toStoreError } from './errors.ts'
 import { Prisma } from './generated/client.ts'
@@ -97,7 +97,6 @@ const rawOver = (run: (query: pg.QueryConfig) => Promise<pg.QueryResult>): RawSq
 
 /** A parameter that is cast to jsonb, and to no list of them. */
 const IS_JSONB = /^::jsonb(?![\w[])/
-const BEYOND_LATIN1 = /[^\0-\xff]/
 const LARGE = 10_000
 
 /** A document with a letter that V8 keeps in two bytes: the driver takes several times as long to write that as UTF-8. */

@@ -16,4 +16,4 @@ export const writeUtf8 = (text: string, page: Buffer, at: number): number =>
 /** Below it the detour takes as long. */
 const WORTH_IT_LETTERS = 1_200
 /** Free where V8 keeps a text in one byte a letter: it knows that none of them can match. */
-const BEYOND_LATIN1 = /[^\0-\xff]/
+export const BEYOND_LATIN1 = /[^\0-\xff]/

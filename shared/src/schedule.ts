@@ -29,17 +29,7 @@ export const scheduleProblem = (expression: string): string | undefined => {
  * @throws RangeError when the expression or the time zone is none.
  */
 export const nextRunAfter = (expression: string, timeZone: string, after: Date): Date | undefined => {
-  const problem = scheduleProblem(expression)
-  const { fields } = problem === undefined ? validateDetailed(expression) : {}
-  if (fields === undefined) throw new RangeError(`"${expression}" is no schedule: ${problem}`)
-  const isDue = dayMatcher(expression, fields)
-  const afterMs = after.getTime()
-  let day = Temporal.Instant.fromEpochMilliseconds(afterMs).toZonedDateTimeISO(timeZone).toPlainDate()
-  for (let tried = 0; tried < MAX_DAYS; tried++, day = day.add({ days: 1 })) {
-    if (!isDue(day)) continue
-    const next = instantsOf(day, timeZone, fields).find((instant) => instant > afterMs)
-    if (next !== undefined) return new Date(next)
-  }
+  for (const at of runsAfter(expression, timeZone, after)) return at
   return undefined
 }
 
@@ -49,11 +39,30 @@ const MAX_COUNTED = 10_000
 /** How often the schedule was due after `after`, until `until` inclusive. @throws RangeError as `nextRunAfter` */
 export const runsBetween = (expression: string, timeZone: string, after: Date, until: Date): number => {
   let count = 0
-  for (let at = nextRunAfter(expression, timeZone, after); at !== undefined && at <= until; count++) {
-    if (count === MAX_COUNTED) return count
-    at = nextRunAfter(expression, timeZone, at)
+  for (const at of runsAfter(expression, timeZone, after)) {
+    if (at > until || count === MAX_COUNTED) return count
+    count += 1
   }
   return count
+}
+
+/** The instants after `after` at which the schedule is due, in their order, for as long as there are any. */
+function* runsAfter(expression: string, timeZone: string, after: Date): Generator<Date, void> {
+  const problem = scheduleProblem(expression)
+  const { fields } = problem === undefined ? validateDetailed(expression) : {}
+  if (fields === undefined) throw new RangeError(`"${expression}" is no schedule: ${problem}`)
+  const isDue = dayMatcher(expression, fields)
+  let last = after.getTime()
+  let day = Temporal.Instant.fromEpochMilliseconds(last).toZonedDateTimeISO(timeZone).toPlainDate()
+  for (let tried = 0; tried < MAX_DAYS; tried++, day = day.add({ days: 1 })) {
+    if (!isDue(day)) continue
+    for (const instant of instantsOf(day, timeZone, fields)) {
+      if (instant <= last) continue
+      yield new Date(instant)
+      last = instant
+      tried = 0
+    }
+  }
 }
 
 /** Whether the schedule has runs on a day. node-cron knows about `L`, `W` and `#`; asked in UTC, no clock changes. */
