@@ -21,7 +21,8 @@ export interface Db {
   readonly sql: Sql
   /**
    * Runs `work` in one READ COMMITTED transaction; what it throws rolls back and is thrown on. Statements of one
-   * transaction run one after another: do not start two at once.
+   * transaction run one after another: do not start two at once. Prisma remembers the last hundred, each with its
+   * connection even when that is long gone: whoever lives through many lost connections takes `direct`.
    */
   transaction: <T>(work: (tx: Sql) => Promise<T>) => Promise<T>
   /** The same pool and promises without Prisma in between, for batches of documents. */

@@ -37,7 +37,7 @@ export const createDeadLetterWork = ({
 }: DeadLetterWorkDeps): Work => {
   const store = async (batch: readonly Delivery[], withBooks: boolean): Promise<void> => {
     const entries = withBooks ? await entriesOf(batch, sources) : []
-    await db.transaction(async (tx) => {
+    await db.direct.transaction(async (tx) => {
       await insertDeadLetters(tx, batch.map(toDeadLetter))
       await writeLedger(tx, toLedger(entries))
     })

@@ -172,7 +172,7 @@ const noteRetries = async (
   )
   if (entries.length === 0) return undefined
   try {
-    await db.transaction((tx) => writeLedger(tx, toLedger(entries)))
+    await db.direct.transaction((tx) => writeLedger(tx, toLedger(entries)))
   } catch (thrown) {
     const decision = decide(toError(thrown), { isAlone })
     if (decision.do === 'hold') return decision.cause

@@ -1,4 +1,5 @@
 import type { Sql } from '../client.ts'
+import type { RawSql } from '../direct.ts'
 import { Prisma } from '../generated/client.ts'
 import { isId, LIST_LIMIT, present, toForgivingRows, type Id, type Nullable } from '../rows.ts'
 
@@ -33,7 +34,7 @@ export interface DeadLetterRow extends Omit<NewDeadLetter, 'body'> {
  * Idempotent: a letter that lies here open already, or comes twice at once, same message and same body, is added once. One that is being
  * replayed just now is waited for: should the replay be marked, what comes here is its next death, and is kept.
  */
-export const insertDeadLetters = async (sql: Sql, rows: readonly NewDeadLetter[]): Promise<void> => {
+export const insertDeadLetters = async (sql: RawSql, rows: readonly NewDeadLetter[]): Promise<void> => {
   if (rows.length === 0) return
   const encoded = rows.map((row, index) => ({
     ...row,
