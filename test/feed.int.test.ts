@@ -346,6 +346,33 @@ describe('with a worker', () => {
     expect(await shop.runToEnd(source)).toMatchObject({ published: 0, skipped: 2, duplicates: 2 })
   })
 
+  test('and also when the second one is looked up while the first is sent', async () => {
+    const [twin, ...others] = createDemoOffers(700) // two look-ups
+    if (twin === undefined) throw new Error('no offers')
+    const [later, latest] = [
+      { ...twin, price: 5 },
+      { ...twin, price: 6 }
+    ]
+    const file = [others.slice(0, 100), twin, others.slice(100, 600), later, others.slice(600), latest].flat()
+    const source = await shop.addFeed({ address: await shop.write('far-twins.xml', kyero(file)) })
+    const run = { state: 'done', recordsSeen: 702, duplicates: 2 }
+    expect(await shop.runToEnd(source)).toMatchObject({ ...run, published: 700 })
+    expect(await findOffer(shop.database.db.sql, 'costa', twin.id)).toMatchObject({
+      content: { listPrice: { amount: String(twin.price) } }
+    })
+    await shop.write('far-twins.xml', kyero([later, ...file]))
+    expect(await shop.runToEnd(source)).toMatchObject({
+      ...run,
+      recordsSeen: 703,
+      published: 1,
+      skipped: 699,
+      duplicates: 3
+    })
+    expect(await findOffer(shop.database.db.sql, 'costa', twin.id)).toMatchObject({
+      content: { listPrice: { amount: '5' } }
+    })
+  })
+
   test('a paused feed does not run, even when it is due or asked for', async () => {
     const { sql } = shop.database.db
     const paused = await shop.addFeed({

@@ -230,6 +230,7 @@ describe('nothing is withdrawn', () => {
         const read = await readSpooled({
           db: shop.database.db,
           sql: shop.database.db.direct.sql,
+          looksAhead: true,
           config: loadSchedulerConfig({ ...shop.schedulerEnv }),
           run: { id: run.id, full: false },
           source: feed.source,

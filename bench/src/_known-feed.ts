@@ -7,7 +7,7 @@ import { valueAt, type FeedFormat } from '@sluice/shared/formats'
 import { hashOf, parseRecord, readRecords, type RecordEvent } from '@sluice/shared/records'
 import { toStamp } from '@sluice/shared/stamp'
 import { nowMicros } from '@sluice/shared/time'
-import { createDiff } from '../../scheduler/src/diff.ts'
+import { createDiff, lookUp } from '../../scheduler/src/diff.ts'
 import { createBooks } from '../../scheduler/src/ledger.ts'
 import { readAhead } from '../../scheduler/src/read-ahead.ts'
 import { readBatches } from '../../scheduler/src/read-batches.ts'
@@ -67,7 +67,7 @@ export const skipKnown = async (
   const source = await findSource(db.sql, SLUG)
   if (source === undefined) throw new Error('nobody has remembered the feed')
   const ledger = createBooks()
-  const changed = createDiff({
+  const diff = createDiff({
     sql: db.direct.sql,
     run: { id: await newRun(db, source), full: false },
     source,
@@ -86,8 +86,8 @@ export const skipKnown = async (
       closeOthers: () => Promise.resolve()
     }
   })
-  for await (const { records } of readAhead(readBatches(events))) {
-    const sent = await changed(records, nowMicros())
+  for await (const { records } of readAhead(lookUp(readAhead(readBatches(events)), diff))) {
+    const sent = await diff.toSend(records, nowMicros())
     if (sent.length > 0) throw new Error(`${sent.length} records were taken for new`)
   }
   return ledger.figures.skipped

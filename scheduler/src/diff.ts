@@ -4,12 +4,13 @@ import type { FeedFormat } from '@sluice/shared/formats'
 import { hashOf, parseRecord, readHead, type ParsedRecord, type RawRecord } from '@sluice/shared/records'
 import type { Micros } from '@sluice/shared/time'
 import type { RawSql } from '@sluice/prisma/client'
-import { markSkippable } from '@sluice/prisma/tables/feed-records'
+import { findSkippable } from '@sluice/prisma/tables/feed-records'
 import type { FeedRunRow } from '@sluice/prisma/tables/feed-runs'
 import { markSeen } from '@sluice/prisma/tables/run-seen'
 import type { SourceRow } from '@sluice/prisma/tables/sources'
 import { toFeedEnvelope } from './feed-envelope.ts'
 import type { Books } from './ledger.ts'
+import type { RecordBatch } from './read-batches.ts'
 import { factsOf, idIn } from './record-facts.ts'
 import type { Unreadable } from './unreadable.ts'
 
@@ -29,12 +30,21 @@ export interface DiffOptions {
   unreadable: Unreadable
 }
 
+/** A record of a batch, and whose it is if Postgres has it already. */
+export interface LookedUp {
+  raw: RawRecord
+  hash: string
+  externalId: string | undefined
+}
+
 /** A record whose offer is known: skipped, or with the envelope it would travel in. */
 interface Known {
   raw: RawRecord
   externalId: string
   envelope?: Envelope
 }
+
+export type Diff = ReturnType<typeof createDiff>
 
 /** A record that must be sent. */
 export interface Changed {
@@ -88,45 +98,61 @@ export const createDiff = (options: DiffOptions) => {
     }
   }
 
-  /** What to send, in file order. */
-  return async (records: readonly RawRecord[], fileFactAt: Micros): Promise<Changed[]> => {
-    const hashes = records.map(hashOf)
-    const skippable = await markSkippable(sql, run.id, {
-      sourceId: source.id,
-      sourceSlug: source.slug,
-      formatVersion: format.formatVersion,
-      sourceRevision: source.revision,
-      recordHashes: run.full ? [] : [...new Set(hashes)]
-    })
-    const known = records.flatMap((raw, index): Known[] => {
-      const hash = hashes[index] ?? ''
-      const found = skippable.get(hash)
-      if (found !== undefined) return [{ raw, externalId: found.externalId }]
-      const readable = read(raw, hash, fileFactAt)
-      return readable === undefined ? [] : [readable]
-    })
-    // An id that is not new was in this file before: the first one wins.
-    const fresh = await markSeen(
-      sql,
-      run.id,
-      known.flatMap(({ externalId, envelope }) => (envelope === undefined ? [] : [externalId]))
-    )
-    for (const { externalId, isNew } of skippable.values()) if (isNew) fresh.add(externalId)
-    return known.flatMap(({ raw, externalId, envelope }) => {
-      if (!fresh.delete(externalId)) {
-        ledger.figures.duplicates += 1
-        ledger.addProblem({
-          offset: raw.offset,
-          ordinal: raw.ordinal,
-          externalId,
-          code: 'RECORD_DUPLICATE',
-          message: `The file holds "${externalId}" more than once; the first one counts`
-        })
+  return {
+    /** Changes nothing: the next batch may be looked up while this one is sent. */
+    lookUp: async (records: readonly RawRecord[]): Promise<LookedUp[]> => {
+      const hashes = records.map(hashOf)
+      const skippable = await findSkippable(sql, {
+        sourceId: source.id,
+        sourceSlug: source.slug,
+        vendorId: source.vendorId,
+        formatVersion: format.formatVersion,
+        sourceRevision: source.revision,
+        recordHashes: run.full ? [] : [...new Set(hashes)]
+      })
+      return records.map((raw, index) => {
+        const hash = hashes[index] ?? ''
+        return { raw, hash, externalId: skippable.get(hash) }
+      })
+    },
+
+    /** What to send, in file order. Batches come one after another: of two records of an offer the first one counts. */
+    toSend: async (records: readonly LookedUp[], fileFactAt: Micros): Promise<Changed[]> => {
+      const known = records.flatMap(({ raw, hash, externalId }): Known[] => {
+        if (externalId !== undefined) return [{ raw, externalId }]
+        const readable = read(raw, hash, fileFactAt)
+        return readable === undefined ? [] : [readable]
+      })
+      const seen = await markSeen(
+        sql,
+        run.id,
+        known.map(({ externalId }) => externalId)
+      )
+      return known.flatMap(({ raw, externalId, envelope }) => {
+        if (seen.has(externalId)) {
+          ledger.figures.duplicates += 1
+          ledger.addProblem({
+            offset: raw.offset,
+            ordinal: raw.ordinal,
+            externalId,
+            code: 'RECORD_DUPLICATE',
+            message: `The file holds "${externalId}" more than once; the first one counts`
+          })
+          return []
+        }
+        seen.add(externalId)
+        if (envelope !== undefined) return { envelope, offset: raw.offset }
+        ledger.figures.skipped += 1
         return []
-      }
-      if (envelope !== undefined) return { envelope, offset: raw.offset }
-      ledger.figures.skipped += 1
-      return []
-    })
+      })
+    }
   }
+}
+
+/** Each batch with its records looked up. */
+export const lookUp = async function* (
+  batches: AsyncIterable<RecordBatch>,
+  diff: Pick<Diff, 'lookUp'>
+): AsyncGenerator<{ batch: RecordBatch; records: LookedUp[] }> {
+  for await (const batch of batches) yield { batch, records: await diff.lookUp(batch.records) }
 }

@@ -67,7 +67,16 @@ export const passOver = async (options: PassOptions): Promise<Reading> => {
     }
     const unreadable = createUnreadable({ ...options, formatVersion: format.formatVersion, receivedAt })
     const outlet = createOutlet({ ...options, credit, exchange })
-    return readSpooled({ ...options, sql: db.direct.sql, format, receivedAt, unreadable, outlet, fetched })
+    return readSpooled({
+      ...options,
+      sql: db.direct.sql,
+      looksAhead: true,
+      format,
+      receivedAt,
+      unreadable,
+      outlet,
+      fetched
+    })
   }
 
   const { reading, list } = await spool.keep(run.id, read).catch(async (thrown: unknown) => {

@@ -1,7 +1,7 @@
 import { RecordError } from '@sluice/shared/errors'
 import { readHead, type DocumentEnd } from '@sluice/shared/records'
 import { toMicros, type Micros } from '@sluice/shared/time'
-import { createDiff, type Changed, type DiffOptions } from './diff.ts'
+import { createDiff, lookUp, type Changed, type Diff, type DiffOptions } from './diff.ts'
 import { readAhead } from './read-ahead.ts'
 import { readBatches } from './read-batches.ts'
 import { readBody, type BodyOptions } from './read-body.ts'
@@ -17,6 +17,8 @@ export interface ReadFeedOptions extends DiffOptions {
   maxRecordBytes: number
   /** Of an unpacked file. */
   maxBytes: number
+  /** Whether the next batch is looked up while one is sent: not where all of it is one transaction. */
+  looksAhead: boolean
   outlet: Outlet
   signal: AbortSignal
 }
@@ -50,11 +52,11 @@ export const readFeed = async (options: ReadFeedOptions): Promise<FeedEnd> => {
 }
 
 const read = async (options: ReadFeedOptions): Promise<FeedEnd> => {
-  const changedIn = createDiff(options)
+  const diff = createDiff(options)
   const ends: FeedEnd[] = []
   let offset = 0
   for (const body of options.bodies) {
-    const end = await readOne(body, offset, options, changedIn)
+    const end = await readOne(body, offset, options, diff)
     ends.push(end)
     offset += end.bytes
   }
@@ -67,7 +69,7 @@ const readOne = async (
   body: Spooled,
   offset: number,
   options: ReadFeedOptions,
-  changedIn: ReturnType<typeof createDiff>
+  diff: Diff
 ): Promise<FeedEnd> => {
   const { outlet, signal, ledger, unreadable, format } = options
   const { figures } = ledger
@@ -83,7 +85,8 @@ const readOne = async (
 
   const onRead = (bytes: number): void => void (figures.bytesRead += bytes)
   const events = readBody(body, { ...options, onRead })
-  for await (const batch of readAhead(readBatches(events))) {
+  const lookedUp = lookUp(readAhead(readBatches(events)), diff)
+  for await (const { batch, records } of options.looksAhead ? readAhead(lookedUp) : lookedUp) {
     signal.throwIfAborted()
     if (batch.generatedAt !== undefined) {
       fileFactAt = generatedAtOf(batch.generatedAt, options) ?? fileFactAt
@@ -94,7 +97,8 @@ const readOne = async (
       unreadable.add({ offset: at, ordinal, error: { code, message, path: undefined }, externalId })
     }
     figures.recordsSeen += batch.records.length + batch.malformed.length
-    const changed = batch.records.length === 0 ? [] : await changedIn(placed(batch.records), fileFactAt)
+    placed(batch.records)
+    const changed = await diff.toSend(records, fileFactAt)
     await unreadable.flush()
     await outlet.send(changed)
     if (batch.end !== undefined) return { ...batch.end, listedAt: fileFactAt }

@@ -15,7 +15,9 @@ import { readFeed, type ReadFeedOptions } from './read-feed.ts'
 import { toReading, type Reading } from './verdict.ts'
 
 export interface ReadSpooledOptions
-  extends Omit<DiffOptions, 'listedSince' | 'lateGone'>, Pick<ReadFeedOptions, 'outlet' | 'signal'> {
+  extends
+    Omit<DiffOptions, 'listedSince' | 'lateGone'>,
+    Pick<ReadFeedOptions, 'looksAhead' | 'outlet' | 'signal'> {
   db: Pick<Db, 'sql'>
   config: FetchConfig
   fetched: Downloaded

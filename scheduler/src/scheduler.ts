@@ -37,6 +37,8 @@ export interface Scheduler {
 }
 
 /** Ticks, progress and health beside the runs, each of which asks one thing at a time. */
+/** The next batch is looked up while one is sent. */
+const CONNECTIONS_PER_RUN = 2
 const SHARED_CONNECTIONS = 2
 const DRAIN_TIMEOUT_MS = 2_000
 const REPORT_TIMEOUT_MS = 2_000
@@ -48,7 +50,7 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
 
   const db = createDb({
     url: config.DATABASE_URL,
-    poolSize: config.SCHEDULER_MAX_RUNS + SHARED_CONNECTIONS,
+    poolSize: config.SCHEDULER_MAX_RUNS * CONNECTIONS_PER_RUN + SHARED_CONNECTIONS,
     applicationName: 'sluice-scheduler'
   })
   const session = createSession({ url: config.RABBITMQ_URL, name: 'scheduler', log })

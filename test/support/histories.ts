@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import type { SkipQuestion } from '@sluice/prisma/tables/feed-records'
 import { createSource, findSources } from '@sluice/prisma/tables/sources'
 import {
   fromMessage,
@@ -22,7 +23,7 @@ export interface History {
   /** What a message comes to as a fact; `undefined` when its record is to be rejected. */
   told: (message: OutgoingMessage) => Told | undefined
   /** The feed `feed`, as the question goes that its runs ask. */
-  feed: { sourceId: number; sourceSlug: string; formatVersion: number; sourceRevision: number }
+  feed: Omit<SkipQuestion, 'recordHashes'>
   /** What the feed `feed` would send in another run: what it said last of every offer, as of that time. */
   rerun: (said: readonly OutgoingMessage[], run: number, factAt: number) => OutgoingMessage[]
 }
@@ -55,7 +56,13 @@ export const createHistory = async (shop: Workshop, options: HistoryOptions): Pr
   if (feed === undefined) throw new Error('the workshop has no source feed')
   return {
     messages: tell(shop, options),
-    feed: { sourceId: feed.id, sourceSlug: feed.slug, formatVersion: 1, sourceRevision: feed.revision },
+    feed: {
+      sourceId: feed.id,
+      sourceSlug: feed.slug,
+      vendorId: crm.vendorId,
+      formatVersion: 1,
+      sourceRevision: feed.revision
+    },
     told: (message) => {
       const envelope = fromMessage(message)
       const { meaning } = toMessage(envelope, settings.get(envelope.source))

@@ -42,66 +42,47 @@ export const toFeedRecord = (envelope: Envelope, noted: Noted): FeedRecordRow =>
 export interface SkipQuestion {
   sourceId: number
   sourceSlug: string
+  vendorId: number
   formatVersion: number
   sourceRevision: number
   recordHashes: readonly string[]
 }
 
-/** A record that need not be sent, and whether this run has not seen its offer before. */
-export interface Skippable {
-  externalId: string
-  isNew: boolean
-}
-
 /**
- * The records that need not be sent again because what they say already stands (plan §6): hash → which, and whether
- * this run sees it for the first time. Their ids are noted as seen. All of these must hold:
+ * The records that need not be sent again because what they say already stands (plan §6): hash → external id. All of
+ * these must hold:
  * - this source said the same before, under the same format version and source revision;
  * - it was applied (created, updated, unchanged) and the offer is active, or it was rejected;
  * - sent again it would change nothing: a record with its own time has the stamp it had; one that takes its time from
  *   the file would come with a newer stamp, so nothing may have overruled the old one: no other source may have changed
  *   the offer since. (Only the newest change of each is known; one before the file may hide behind one after it.)
  */
-export const markSkippable = async (
-  sql: RawSql,
-  runId: Id,
-  question: SkipQuestion
-): Promise<Map<string, Skippable>> => {
+export const findSkippable = async (sql: RawSql, question: SkipQuestion): Promise<Map<string, string>> => {
   if (question.recordHashes.length === 0) return new Map()
-  const rows = await sql.$queryRaw<(Skippable & { recordHash: string })[]>`
-    WITH found AS (
-      SELECT f.record_hash AS "recordHash", f.external_id AS "externalId"
-      FROM feed_records f
-      JOIN sources s ON s.id = f.source_id
-      LEFT JOIN offers o ON o.vendor_id = s.vendor_id AND o.external_id = f.external_id
-      WHERE f.source_id = ${question.sourceId}
-        -- Of an array it cannot see Postgres assumes ten elements and takes the index of hashes; of a list it can, or
-        -- of a join, it reads the whole source as long as the table is too new for statistics.
-        AND f.record_hash = ANY (
-          ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(question.recordHashes)}::jsonb))
-        )
-        AND f.format_version = ${question.formatVersion}
-        AND f.source_revision = ${question.sourceRevision}
-        AND (
-          f.outcome = 'rejected'
-          OR f.outcome IN ('created', 'updated', 'unchanged') AND o.state = 'active' AND (
-            f.fact_at_from = 'record'
-            OR NOT EXISTS (
-              SELECT FROM jsonb_each_text(o.source_stamps) AS other(source, stamp)
-              WHERE other.source <> ${question.sourceSlug}
-                AND other.stamp COLLATE "C" > f.stamp
-            )
+  const rows = await sql.$queryRaw<{ recordHash: string; externalId: string }[]>`
+    SELECT f.record_hash AS "recordHash", f.external_id AS "externalId"
+    FROM feed_records f
+    LEFT JOIN offers o ON o.vendor_id = ${question.vendorId} AND o.external_id = f.external_id
+    WHERE f.source_id = ${question.sourceId}
+      -- Of an array it cannot see Postgres assumes ten elements and takes the index of hashes; of a list it can, or
+      -- of a join, it reads the whole source as long as the table is too new for statistics.
+      AND f.record_hash = ANY (
+        ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(question.recordHashes)}::jsonb))
+      )
+      AND f.format_version = ${question.formatVersion}
+      AND f.source_revision = ${question.sourceRevision}
+      AND (
+        f.outcome = 'rejected'
+        OR f.outcome IN ('created', 'updated', 'unchanged') AND o.state = 'active' AND (
+          f.fact_at_from = 'record'
+          OR NOT EXISTS (
+            SELECT FROM jsonb_each_text(o.source_stamps) AS other(source, stamp)
+            WHERE other.source <> ${question.sourceSlug}
+              AND other.stamp COLLATE "C" > f.stamp
           )
         )
-    ), seen AS (
-      INSERT INTO run_seen (run_id, external_id)
-      SELECT ${runId}::bigint, "externalId" FROM found ORDER BY "externalId" COLLATE "C"
-      ON CONFLICT DO NOTHING
-      RETURNING external_id
-    )
-    SELECT "recordHash", "externalId", seen.external_id IS NOT NULL AS "isNew"
-    FROM found LEFT JOIN seen ON seen.external_id = found."externalId"`
-  return new Map(rows.map(({ recordHash, ...found }) => [recordHash, found]))
+      )`
+  return new Map(rows.map(({ recordHash, externalId }) => [recordHash, externalId]))
 }
 
 /**

@@ -120,7 +120,11 @@ export const takeCensus = async (
     ),
     gone AS (
       SELECT count(*) AS count, count(before.external_id) AS unreleased
-      FROM (SELECT f.external_id ${vanished(absence)}) v
+      FROM (
+        SELECT f.external_id
+        -- OFFSET: these first. Hardly any are left then, and Postgres, which cannot know that, would ask of each whether its offer is there.
+        FROM (SELECT * FROM feed_records f WHERE ${unseen(absence)} OFFSET 0) f ${isGone(absence)}
+      ) v
       LEFT JOIN (SELECT DISTINCT external_id FROM run_seen WHERE run_id = ANY (${bigints(notSeenIn)})) before
         ON before.external_id = v.external_id
     )
@@ -165,7 +169,7 @@ export const listVanished = (
   const { notSeenIn = [] } = absence
   return sql.$queryRaw<VanishedOffer[]>`
     SELECT f.external_id AS "externalId", split_part(${goneStamp(absence.stamp)}, '.', 1)::float8 AS "factAt"
-    ${vanished(absence)}
+    FROM feed_records f ${isGone(absence)} AND ${unseen(absence)}
       AND f.external_id > ${after}
       AND NOT EXISTS (
         SELECT FROM run_seen s WHERE s.run_id = ANY (${bigints(notSeenIn)}) AND s.external_id = f.external_id
@@ -181,21 +185,22 @@ const goneStamp = (stamp: Stamp): Prisma.Sql => Prisma.sql`GREATEST(
   ${stamp}, split_part(f.stamp, '.', 1) || ${stamp.slice(stamp.indexOf('.'))}
 ) COLLATE "C"`
 
+/** Known to the source, and not seen. */
+const unseen = ({ source, seenIn }: Absence): Prisma.Sql => Prisma.sql`
+  f.source_id = ${source.id} AND NOT EXISTS (
+    SELECT FROM run_seen s WHERE s.run_id = ANY (${bigints(seenIn)}) AND s.external_id = f.external_id
+  )`
+
 /**
- * Known to the source, not seen, not listed by another feed of the vendor, and not said to be there by anything newer.
- * What is still on its way, or dead, counts as there: it may yet be applied.
+ * Not listed by another feed of the vendor, and not said to be there by anything newer. What is still on its way, or dead,
+ * counts as there: it may yet be applied.
  */
-const vanished = ({ source, seenIn, elsewhere, stamp }: Absence): Prisma.Sql => Prisma.sql`
-  FROM feed_records f
+const isGone = ({ source, elsewhere, stamp }: Absence): Prisma.Sql => Prisma.sql`
   LEFT JOIN offers o ON o.vendor_id = ${source.vendorId} AND o.external_id = f.external_id
-  WHERE f.source_id = ${source.id}
-    AND (o.state = 'active' OR f.outcome IN ('retried', 'dead'))
+  WHERE (o.state = 'active' OR f.outcome IN ('retried', 'dead'))
     AND GREATEST(
       COALESCE(o.unit_stamps ->> 'presence', o.base_stamp, ''), COALESCE(o.unit_stamps ->> 'listed', '')
     ) COLLATE "C" < ${goneStamp(stamp)}
-    AND NOT EXISTS (
-      SELECT FROM run_seen s WHERE s.run_id = ANY (${bigints(seenIn)}) AND s.external_id = f.external_id
-    )
     AND NOT EXISTS (
       SELECT FROM run_seen s WHERE s.run_id = ANY (${bigints(elsewhere.runs)}) AND s.external_id = f.external_id
     )

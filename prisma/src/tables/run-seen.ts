@@ -1,21 +1,23 @@
 import type { RawSql, Sql } from '../client.ts'
 import type { Id } from '../rows.ts'
 
-/** Notes the ids a run's reader saw; returns those it had not seen before. */
+/** Notes the ids a run's reader sees, each once; returns those that it had seen before. */
 export const markSeen = async (
   sql: RawSql,
   runId: Id,
   externalIds: readonly string[]
 ): Promise<Set<string>> => {
   if (externalIds.length === 0) return new Set()
-  const rows = await sql.$queryRaw<{ externalId: string }[]>`
-    INSERT INTO run_seen (run_id, external_id)
-    SELECT ${runId}::bigint, id
-    FROM (SELECT DISTINCT id FROM jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb) AS ids(id)) r
-    ORDER BY id COLLATE "C"
-    ON CONFLICT DO NOTHING
-    RETURNING external_id AS "externalId"`
-  return new Set(rows.map(({ externalId }) => externalId))
+  const rows = await sql.$queryRaw<{ id: string }[]>`
+    WITH ids AS MATERIALIZED (
+      SELECT DISTINCT id FROM jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb) AS ids(id)
+    ), noted AS (
+      INSERT INTO run_seen (run_id, external_id) SELECT ${runId}::bigint, id FROM ids ORDER BY id COLLATE "C"
+      ON CONFLICT DO NOTHING
+      RETURNING external_id
+    )
+    SELECT id FROM ids WHERE NOT EXISTS (SELECT FROM noted WHERE noted.external_id = ids.id)`
+  return new Set(rows.map(({ id }) => id))
 }
 
 /**

@@ -27,7 +27,7 @@ export interface SettledQuestion {
  * - no run since has published anything, however it ended: a run that was cut off may have sent another file's records;
  * - it was read completely, under this format version and source revision;
  * - the source was not edited since, nor resumed: while it was paused its list held nothing;
- * - every record it published has settled in a way that would be skipped (`markSkippable`), and everything that had
+ * - every record it published has settled in a way that would be skipped (`findSkippable`), and everything that had
  *   vanished from it has settled – what is still on its way, or dead, or was overtaken, is sent again.
  */
 export const findSettledBody = async (

@@ -97,6 +97,7 @@ const rehearseIn = async (tx: Sql, options: RehearseOptions): Promise<Preview> =
           ...options,
           ...at,
           sql: tx,
+          looksAhead: false,
           run,
           format,
           fetched,
