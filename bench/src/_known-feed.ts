@@ -86,8 +86,8 @@ export const skipKnown = async (
       closeOthers: () => Promise.resolve()
     }
   })
-  for await (const { records } of readAhead(lookUp(readAhead(readBatches(events)), diff))) {
-    const sent = await diff.toSend(records, nowMicros())
+  for await (const { lookedUp } of readAhead(lookUp(readAhead(readBatches(events)), diff))) {
+    const sent = await diff.toSend(lookedUp, nowMicros())
     if (sent.length > 0) throw new Error(`${sent.length} records were taken for new`)
   }
   return ledger.figures.skipped

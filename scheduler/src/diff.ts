@@ -30,11 +30,11 @@ export interface DiffOptions {
   unreadable: Unreadable
 }
 
-/** A record of a batch, and whose it is if Postgres has it already. */
+/** A batch, and what Postgres has of it. */
 export interface LookedUp {
-  raw: RawRecord
-  hash: string
-  externalId: string | undefined
+  records: readonly { raw: RawRecord; hash: string; externalId: string | undefined }[]
+  /** Of `performance.now()`. */
+  at: number
 }
 
 /** A record whose offer is known: skipped, or with the envelope it would travel in. */
@@ -53,6 +53,8 @@ export interface Changed {
   offset: number
 }
 
+/** What was looked up is asked again after this long: sending may wait for workers, and what they apply is news. */
+const BELIEVED_MS = 500
 /** How much of a record that is no JSON is shown with its rejection. */
 const SHOWN_BYTES = 4_000
 
@@ -98,26 +100,32 @@ export const createDiff = (options: DiffOptions) => {
     }
   }
 
+  const lookUp = async (records: readonly RawRecord[]): Promise<LookedUp> => {
+    const at = performance.now()
+    const hashes = records.map(hashOf)
+    const skippable = await findSkippable(sql, {
+      sourceId: source.id,
+      sourceSlug: source.slug,
+      vendorId: source.vendorId,
+      formatVersion: format.formatVersion,
+      sourceRevision: source.revision,
+      recordHashes: run.full ? [] : [...new Set(hashes)]
+    })
+    const found = records.map((raw, index) => {
+      const hash = hashes[index] ?? ''
+      return { raw, hash, externalId: skippable.get(hash) }
+    })
+    return { records: found, at }
+  }
+
   return {
     /** Changes nothing: the next batch may be looked up while this one is sent. */
-    lookUp: async (records: readonly RawRecord[]): Promise<LookedUp[]> => {
-      const hashes = records.map(hashOf)
-      const skippable = await findSkippable(sql, {
-        sourceId: source.id,
-        sourceSlug: source.slug,
-        vendorId: source.vendorId,
-        formatVersion: format.formatVersion,
-        sourceRevision: source.revision,
-        recordHashes: run.full ? [] : [...new Set(hashes)]
-      })
-      return records.map((raw, index) => {
-        const hash = hashes[index] ?? ''
-        return { raw, hash, externalId: skippable.get(hash) }
-      })
-    },
+    lookUp,
 
     /** What to send, in file order. Batches come one after another: of two records of an offer the first one counts. */
-    toSend: async (records: readonly LookedUp[], fileFactAt: Micros): Promise<Changed[]> => {
+    toSend: async (lookedUp: LookedUp, fileFactAt: Micros): Promise<Changed[]> => {
+      const isOld = performance.now() - lookedUp.at > BELIEVED_MS
+      const { records } = isOld ? await lookUp(lookedUp.records.map(({ raw }) => raw)) : lookedUp
       const known = records.flatMap(({ raw, hash, externalId }): Known[] => {
         if (externalId !== undefined) return [{ raw, externalId }]
         const readable = read(raw, hash, fileFactAt)
@@ -153,6 +161,6 @@ export const createDiff = (options: DiffOptions) => {
 export const lookUp = async function* (
   batches: AsyncIterable<RecordBatch>,
   diff: Pick<Diff, 'lookUp'>
-): AsyncGenerator<{ batch: RecordBatch; records: LookedUp[] }> {
-  for await (const batch of batches) yield { batch, records: await diff.lookUp(batch.records) }
+): AsyncGenerator<{ batch: RecordBatch; lookedUp: LookedUp }> {
+  for await (const batch of batches) yield { batch, lookedUp: await diff.lookUp(batch.records) }
 }

@@ -49,16 +49,16 @@ export interface Gone {
   /** All of it. */
   absence: Absence
   held?: Held
-  /** What goes now: all of it, or of what is held or doubtful the part that somebody has released. */
+  /** What goes now, if anything: all of it, or of what is held or doubtful the part that somebody has released. */
   going?: Absence
   /** The run whose removals somebody has released. */
   released?: FeedRunRow
 }
 
 /** How a run concludes by what its list says. Pure. */
-export const conclusionOf = ({ held, census, going }: Gone): 'pending' | 'none' | 'sending' => {
+export const conclusionOf = ({ held, going }: Gone): 'pending' | 'none' | 'sending' => {
   if (held !== undefined) return 'pending'
-  return census.gone === 0 || going === undefined ? 'none' : 'sending'
+  return going === undefined ? 'none' : 'sending'
 }
 
 /** What has vanished from the list this run read; call it when the records of the run have settled. */
@@ -81,13 +81,13 @@ export const goneFrom = async (at: Origin, list: List): Promise<Gone> => {
     },
     at.source
   )
-  const going = held === undefined && !list.isDoubtful ? absence : partly
+  const allowed = held === undefined && !list.isDoubtful ? absence : partly
   return {
     list,
     census,
     absence,
     ...(held === undefined ? {} : { held }),
-    ...(going === undefined ? {} : { going }),
+    ...(allowed === undefined || census.gone === 0 ? {} : { going: allowed }),
     ...(released === undefined ? {} : { released })
   }
 }
@@ -108,7 +108,8 @@ export const goneSince = async (at: Origin, isSameFile: boolean): Promise<Gone |
   const absence = await absenceOf(at, list, [...(await runsSince(sql, at.source.id, list.runId)), at.run.id])
   const census = await takeCensus(sql, at.run.id, absence)
   demandWhole(list, census.seen)
-  if (isReleased) return { list, census, absence, going: absence, released: run }
+  const going = census.gone === 0 ? {} : { going: absence }
+  if (isReleased) return { list, census, absence, ...going, released: run }
   if (census.gone === 0) return undefined
   const held = implausible({ ...census, unreleased: census.gone, records: list.records }, at.source)
   return { list, census, absence, ...(held === undefined ? { going: absence } : { held }) }

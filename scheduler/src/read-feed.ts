@@ -85,8 +85,9 @@ const readOne = async (
 
   const onRead = (bytes: number): void => void (figures.bytesRead += bytes)
   const events = readBody(body, { ...options, onRead })
-  const lookedUp = lookUp(readAhead(readBatches(events)), diff)
-  for await (const { batch, records } of options.looksAhead ? readAhead(lookedUp) : lookedUp) {
+  const batches = lookUp(readAhead(readBatches(events)), diff)
+  // In memory are three: one that is sent, one that is looked up and one that is read.
+  for await (const { batch, lookedUp } of options.looksAhead ? readAhead(batches) : batches) {
     signal.throwIfAborted()
     if (batch.generatedAt !== undefined) {
       fileFactAt = generatedAtOf(batch.generatedAt, options) ?? fileFactAt
@@ -98,7 +99,7 @@ const readOne = async (
     }
     figures.recordsSeen += batch.records.length + batch.malformed.length
     placed(batch.records)
-    const changed = await diff.toSend(records, fileFactAt)
+    const changed = await diff.toSend(lookedUp, fileFactAt)
     await unreadable.flush()
     await outlet.send(changed)
     if (batch.end !== undefined) return { ...batch.end, listedAt: fileFactAt }

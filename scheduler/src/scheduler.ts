@@ -36,9 +36,9 @@ export interface Scheduler {
   stoppers: readonly Stopper[]
 }
 
-/** Ticks, progress and health beside the runs, each of which asks one thing at a time. */
-/** The next batch is looked up while one is sent. */
+/** A batch is looked up while the one before it is marked and sent. */
 const CONNECTIONS_PER_RUN = 2
+/** Ticks, progress and health beside the runs. */
 const SHARED_CONNECTIONS = 2
 const DRAIN_TIMEOUT_MS = 2_000
 const REPORT_TIMEOUT_MS = 2_000

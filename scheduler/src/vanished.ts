@@ -49,7 +49,7 @@ export const withdrawVanished = async (at: VanishedOptions, list: List): Promise
     conclude(tx, list.runId, { removals, census, ...(held === undefined ? {} : { held }) })
   )
   if (held !== undefined) at.log.warn({ ...census, code: held.code }, `removals held: ${held.message}`)
-  if (census.gone > 0 && going !== undefined) await send(at, { list, going })
+  if (going !== undefined) await send(at, { list, going })
   await write(at, async (tx) => {
     if (removals === 'sending') await conclude(tx, list.runId, { removals: 'sent' })
     await closeEarlier(tx, at.source.id, { runId: list.runId, releasedId: released?.id })

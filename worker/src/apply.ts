@@ -27,7 +27,7 @@ export interface Applier {
 }
 
 export interface ApplierDeps {
-  db: Db
+  db: Pick<Db, 'direct'>
   sources: Sources
   locations: Locations
   /** Hears which changes of offers have been committed, each with its units. */
@@ -153,7 +153,7 @@ const messagesOf = async (
   })
 }
 
-const plansOf = async (db: Db, messages: readonly Message[]): Promise<OfferPlan[]> => {
+const plansOf = async (db: Pick<Db, 'direct'>, messages: readonly Message[]): Promise<OfferPlan[]> => {
   const facts = messages.flatMap((message): (readonly [Message, Fact])[] =>
     'fact' in message.meaning ? [[message, message.meaning.fact]] : []
   )
@@ -182,7 +182,7 @@ const forgetPlaces = async (locations: Locations, messages: readonly Message[]):
 }
 
 /** The database refuses the data: a rejection. Anything else is not the record's fault. */
-const resultOfGuilty = async (db: Db, message: Message, error: Error): Promise<Result> => {
+const resultOfGuilty = async (db: Pick<Db, 'direct'>, message: Message, error: Error): Promise<Result> => {
   const decision = decide(error)
   if (decision.do !== 'reject') return { error, source: message.source }
   const { problem } = decision

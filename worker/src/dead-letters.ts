@@ -14,7 +14,7 @@ import type { Sources } from './sources.ts'
 import type { Held, Work } from './work.ts'
 
 export interface DeadLetterWorkDeps {
-  db: Db
+  db: Pick<Db, 'direct'>
   sources: Sources
   retries: Pick<Retries, 'postpone' | 'show'>
   reporter: Reporter

@@ -12,7 +12,7 @@ export interface Locations {
 }
 
 export interface LocationsDeps {
-  db: Db
+  db: Pick<Db, 'sql'>
   cache: Cache
   /** Changes with the table the ids belong to, so that a new database never meets the ids of an old one. */
   generation: () => Promise<string>

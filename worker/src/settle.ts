@@ -43,7 +43,7 @@ export interface Settler {
 export interface SettlerDeps {
   /** Name of the lane a retry returns to. */
   lane: string
-  db: Db
+  db: Pick<Db, 'direct'>
   retries: Retries
   reporter: Reporter
   log: Logger
@@ -160,7 +160,7 @@ const decideFinally = (error: Error, envelope: Envelope | undefined, isAlone: bo
  * noted by the lane that drains them. Returns the error when Postgres is away: then these are held, too.
  */
 const noteRetries = async (
-  db: Db,
+  db: Pick<Db, 'direct'>,
   failures: readonly Failure[],
   isAlone: boolean,
   log: Logger

@@ -24,7 +24,7 @@ export interface Sources {
 }
 
 export interface SourcesDeps {
-  db: Db
+  db: Pick<Db, 'sql'>
   cache: Cache
   log: Logger
   pollMs?: number

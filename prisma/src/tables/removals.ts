@@ -122,8 +122,13 @@ export const takeCensus = async (
       SELECT count(*) AS count, count(before.external_id) AS unreleased
       FROM (
         SELECT f.external_id
-        -- OFFSET: these first. Hardly any are left then, and Postgres, which cannot know that, would ask of each whether its offer is there.
-        FROM (SELECT * FROM feed_records f WHERE ${unseen(absence)} OFFSET 0) f ${isGone(absence)}
+        -- What was seen is taken out first. After NOT EXISTS Postgres expects one row to be left, and would ask for the
+        -- offer of each of a hundred thousand by itself; after EXCEPT it expects all of them.
+        FROM (
+          SELECT external_id FROM feed_records WHERE source_id = ${absence.source.id} EXCEPT SELECT external_id FROM seen
+        ) unseen
+        JOIN feed_records f ON f.source_id = ${absence.source.id} AND f.external_id = unseen.external_id
+        ${isGone(absence)}
       ) v
       LEFT JOIN (SELECT DISTINCT external_id FROM run_seen WHERE run_id = ANY (${bigints(notSeenIn)})) before
         ON before.external_id = v.external_id
