@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Db, Sql } from '@sluice/prisma/client'
+import type { Sql } from '@sluice/prisma/client'
 import type { Cache } from '@sluice/shared/cache'
 import { createLocations } from './locations.ts'
 
@@ -17,7 +17,7 @@ it('ids are remembered for as long as the table is the one they were read from',
     getMany: async (keys: readonly string[]) => keys.map(() => undefined),
     setMany: async () => undefined
   } as unknown as Cache
-  const locations = createLocations({ db: { sql } as Db, cache, generation: async () => generation })
+  const locations = createLocations({ db: { sql }, cache, generation: async () => generation })
   const resolve = async () => (await locations.resolve([nerja])).get(nerja.key)
 
   expect([await resolve(), await resolve(), asked]).toEqual([1, 1, 1])
