@@ -36,9 +36,7 @@ export interface Scheduler {
   stoppers: readonly Stopper[]
 }
 
-/** A batch is looked up while the one before it is marked and sent. */
-const CONNECTIONS_PER_RUN = 2
-/** Ticks, progress and health beside the runs. */
+/** Ticks, progress, health, and runs that look up a batch while another is marked. Nobody holds one and waits for a second. */
 const SHARED_CONNECTIONS = 2
 const DRAIN_TIMEOUT_MS = 2_000
 const REPORT_TIMEOUT_MS = 2_000
@@ -50,7 +48,7 @@ export const startScheduler = async ({ config, log, sink }: SchedulerOptions): P
 
   const db = createDb({
     url: config.DATABASE_URL,
-    poolSize: config.SCHEDULER_MAX_RUNS * CONNECTIONS_PER_RUN + SHARED_CONNECTIONS,
+    poolSize: config.SCHEDULER_MAX_RUNS + SHARED_CONNECTIONS,
     applicationName: 'sluice-scheduler'
   })
   const session = createSession({ url: config.RABBITMQ_URL, name: 'scheduler', log })
