@@ -108,11 +108,12 @@ export const goneSince = async (at: Origin, isSameFile: boolean): Promise<Gone |
   const absence = await absenceOf(at, list, [...(await runsSince(sql, at.source.id, list.runId)), at.run.id])
   const census = await takeCensus(sql, at.run.id, absence)
   demandWhole(list, census.seen)
+  const found = { list, census, absence }
   const going = census.gone === 0 ? {} : { going: absence }
-  if (isReleased) return { list, census, absence, ...going, released: run }
+  if (isReleased) return { ...found, ...going, released: run }
   if (census.gone === 0) return undefined
   const held = implausible({ ...census, unreleased: census.gone, records: list.records }, at.source)
-  return { list, census, absence, ...(held === undefined ? { going: absence } : { held }) }
+  return { ...found, ...(held === undefined ? going : { held }) }
 }
 
 /** A list that was read by an earlier run, if that run noted what it takes. Found again, it is doubtful no more. */

@@ -36,7 +36,7 @@ export interface Scheduler {
   stoppers: readonly Stopper[]
 }
 
-/** Ticks, progress, health, and runs that look up a batch while another is marked. Nobody holds one and waits for a second. */
+/** Ticks, progress, health, and runs that look up one batch while they mark another. Who holds one waits for no second. */
 const SHARED_CONNECTIONS = 2
 const DRAIN_TIMEOUT_MS = 2_000
 const REPORT_TIMEOUT_MS = 2_000
