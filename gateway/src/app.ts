@@ -21,6 +21,7 @@ import { createDeliveryId } from './delivery-id.ts'
 import { Refusal } from './errors.ts'
 import { createInHand } from './in-hand.ts'
 import {
+  BODIES_A_TURN,
   HEADERS_TIMEOUT_MS,
   IDLE_GRACE_MS,
   KEEP_ALIVE_TIMEOUT_MS,
@@ -41,6 +42,7 @@ import { refuseOtherMethods } from './routes/other-methods.ts'
 import { registerValidate } from './routes/validate.ts'
 import { registerWebhooks, type WebhookDeps } from './routes/webhooks.ts'
 import { toRefusal } from './to-refusal.ts'
+import { createTurnstile } from './turnstile.ts'
 
 export interface AppDeps {
   log: Logger
@@ -138,6 +140,7 @@ export const buildApp = async ({
 
   app.decorateRequest('facts')
   app.decorateRequest('response')
+  app.decorateRequest('completeAt')
   app.addHook('onRequest', (request, reply, done) => {
     begin(request, reply)
     done()
@@ -151,7 +154,7 @@ export const buildApp = async ({
     }
     done()
   })
-  readBodies(app, bodyRoom)
+  readBodies(app, bodyRoom, createTurnstile(BODIES_A_TURN))
   capConnections(app.server, maxConnections, log)
   closeConnections(app, { idleMs: IDLE_GRACE_MS, endMs: REQUEST_TIMEOUT_MS })
   app.setErrorHandler(answerError)

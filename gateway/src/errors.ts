@@ -87,7 +87,11 @@ export class Refusal extends SluiceError {
 
   /** `detail` is for the sender: what is wrong here and what to do. Never a value that could be secret. */
   constructor(code: RefusalCode, detail: string, details: RefusalDetails = {}) {
+    // What is refused is not a fault: nobody reads where, and to find it out is a tenth of what a forgery costs us.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(code, detail, details)
+    Error.stackTraceLimit = stackTraceLimit
     this.index = details.index
     this.position = details.position
     this.allow = details.allow

@@ -45,9 +45,9 @@ const receive = async (
   request: DoorRequest,
   reply: FastifyReply
 ): Promise<Accepted | Duplicate | FastifyReply> => {
-  const budget = startBudget()
-  const receivedAt = nowMicros()
   const { headers, body = Buffer.alloc(0), facts } = request
+  const budget = startBudget(request.completeAt)
+  const receivedAt = nowMicros()
   facts.bytes = body.length
 
   const { source, authentication } = await admit.identify(request)
