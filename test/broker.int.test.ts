@@ -253,6 +253,41 @@ test.each([true, false])(
   }
 )
 
+const ticks = async (count: number): Promise<void> => {
+  for (let tick = 0; tick < count; tick += 1) await new Promise<void>((resolve) => process.nextTick(resolve))
+}
+
+test('messages leave in the order they were published, whichever way into amqplib each takes', async () => {
+  const model = await connectTo(broker.url, 'test.order', AbortSignal.timeout(10_000))
+  try {
+    const [channel, other] = [await model.createConfirmChannel(), await model.createConfirmChannel()]
+    const ids: string[] = []
+    const answered: string[] = []
+    const publish = (id: string, bytes = 0): void => {
+      ids.push(id)
+      const message = broker.message(id)
+      const body = Buffer.alloc(bytes, ' ')
+      publishOn(channel, { ...message, body }, true, () => answered.push(id))
+    }
+    for (let round = 0; round < 50; round += 1) {
+      other.publish(broker.topology.exchanges.records, 'feed.test', Buffer.alloc(1))
+      await ticks(3) // amqplib's look at the end of this turn is ahead of ours now
+      publish(`${round}-a`)
+      publish(`${round}-b-ñ`)
+      publish(`${round}-c`, round * 1_000)
+      publish(`${round}-d-ñ`, round * 1_000)
+      publish(`${round}-e`)
+      if (round % 3 === 0) await turn()
+    }
+    await Promise.all([channel.waitForConfirms(), other.waitForConfirms()])
+    const messages = await broker.take(broker.topology.queues.webhook)
+    expect(messages.map(({ properties }) => properties.messageId as string)).toEqual(ids)
+    expect(answered).toEqual(ids)
+  } finally {
+    await model.close()
+  }
+})
+
 test('a window of one still publishes everything that waits, in order', async () => {
   const publisher = await openPublisher({ window: 1 })
   await publishMany(publisher, 50)

@@ -38,8 +38,11 @@ export const DELIVERY_MS = 500
 export const OUTBOX_MAX_ROWS = 100_000
 export const OUTBOX_MAX_BYTES = 256 * 1024 * 1024
 
-/** So many requests begin to be worked on before those in hand go on: some 10 ms, of the 800 each of them has. */
-export const BODIES_A_TURN = 64
+/**
+ * So many requests begin to be worked on before those in hand go on: some 2 ms, of the 800 each of them has. And before
+ * the broker hears of them: with 64 it waits for the first while we work, then we wait for it (a seventh fewer requests).
+ */
+export const BODIES_A_TURN = 16
 
 /** Slower senders are cut: headers, then the whole request with its body. */
 export const HEADERS_TIMEOUT_MS = 5_000

@@ -1,5 +1,7 @@
+import { Duplex } from 'node:stream'
 import type { ConfirmChannel } from 'amqplib'
 import type { OutgoingMessage } from '../envelope.ts'
+import { createPieces, type Pieces } from './pieces.ts'
 import { encodePublish } from './publish-frames.ts'
 
 /** What `ConfirmChannel.publish` of amqplib 2.3 is made of, and does not tell its types. */
@@ -14,7 +16,8 @@ interface RawConnection {
   frameMax: number
   /** Whether something was sent since the last heartbeat was due. */
   sentSinceLastCheck: boolean
-  channels?: Record<number, { buffer: { write: (frames: Buffer) => boolean } } | null>
+  channels?: Record<number, { buffer: Duplex } | null>
+  stream?: unknown
   sendMessage: unknown
 }
 
@@ -26,10 +29,13 @@ const isRaw = (channel: object): channel is RawChannel =>
 
 /**
  * `channel.publish`, persistent, without its detours: amqplib makes the headers the prototype of a new object and walks
- * through that, then encodes for every kind of message there could be. Should amqplib change inside, we are slower and
- * nothing else.
+ * through that, encodes for every kind of message there could be, and hands it all to the socket at the end of a turn.
+ * Should amqplib change inside, we are slower and nothing else.
  *
- * @returns whether the channel's buffer has room for more
+ * Messages of a channel leave in the order they were published, whichever way each takes: the broker numbers what it
+ * confirms by the order it came in, so two that change places would each be told of the other.
+ *
+ * @returns whether the channel's buffer has room for more; what goes past it is bounded by the window of the publisher
  * @throws IllegalOperationError when the channel is closed
  */
 export const publishOn = (
@@ -61,13 +67,33 @@ const writeFrames = (
 ): boolean | undefined => {
   const { ch, connection } = channel
   if (isClosed(channel) || isClosed(connection)) return undefined
-  const { frameMax } = connection
+  const { frameMax, stream } = connection
   const buffer = connection.channels?.[ch]?.buffer
-  if (buffer === undefined || !(frameMax > 0)) return undefined
+  if (buffer === undefined || !(stream instanceof Duplex) || !(frameMax > 0)) return undefined
+  const pieces = piecesOf(stream)
   const frames = encodePublish(message, mandatory, { channel: ch, frameMax })
-  if (frames === undefined) return undefined
+  if (frames === undefined) {
+    pieces.flush() // amqplib's way is the longer one
+    return undefined
+  }
   connection.sentSinceLastCheck = true
-  return buffer.write(frames)
+  if (!isEmpty(buffer)) return buffer.write(frames)
+  pieces.add(frames)
+  return true
+}
+
+/** Nothing that was published before is still on amqplib's way. */
+const isEmpty = (buffer: Duplex): boolean => buffer.readableLength === 0 && buffer.writableLength === 0
+
+const piecesBySocket = new WeakMap<Duplex, Pieces>()
+
+const piecesOf = (socket: Duplex): Pieces => {
+  let pieces = piecesBySocket.get(socket)
+  if (pieces === undefined) {
+    pieces = createPieces(socket)
+    piecesBySocket.set(socket, pieces)
+  }
+  return pieces
 }
 
 /** A closed one has a method of its own in place of its class's, which throws. */
