@@ -82,6 +82,20 @@ it('five hundred who send slowly, headers and bodies, keep no valid sender out',
   }
 })
 
+it('who sends thousands at once on one connection is turned away beyond the line, and no valid sender waits for all of it', async () => {
+  const gateway = await startGateway({})
+  const stranger = await openTo(gateway)
+  const request = 'POST /webhooks/crm HTTP/1.1\r\nhost: x\r\nx-api-key: wrong\r\ncontent-length: 0\r\n\r\n'
+  const count = 20_000
+  stranger.socket.write(request.repeat(count))
+  const statuses = (): string[] => stranger.heard().match(/(?<=HTTP\/1\.1 )\d{3}/g) ?? []
+  await waitFor('the first answers', () => statuses().length > 0)
+  expect(await post(gateway)).toMatchObject({ status: 202 })
+  await waitFor('all of them', () => statuses().length === count, { timeoutMs: 60_000 })
+  expect(new Set(statuses())).toEqual(new Set(['401', '429', '503']))
+  expect(stranger.heard()).toContain('"GATEWAY_BUSY"')
+})
+
 it('beyond its connections further ones are hung up on, until those who say nothing have lost theirs', async () => {
   const gateway = await startGateway({ GATEWAY_MAX_CONNECTIONS: '20' })
   const silent = await Promise.all(Array.from({ length: 25 }, () => openTo(gateway)))

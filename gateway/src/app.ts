@@ -21,7 +21,6 @@ import { createDeliveryId } from './delivery-id.ts'
 import { Refusal } from './errors.ts'
 import { createInHand } from './in-hand.ts'
 import {
-  BODIES_A_TURN,
   HEADERS_TIMEOUT_MS,
   IDLE_GRACE_MS,
   KEEP_ALIVE_TIMEOUT_MS,
@@ -41,8 +40,9 @@ import { registerHealth, type HealthDeps } from './routes/health.ts'
 import { refuseOtherMethods } from './routes/other-methods.ts'
 import { registerValidate } from './routes/validate.ts'
 import { registerWebhooks, type WebhookDeps } from './routes/webhooks.ts'
+import { takeTurns } from './take-turns.ts'
 import { toRefusal } from './to-refusal.ts'
-import { createTurnstile } from './turnstile.ts'
+import type { Turnstile } from './turnstile.ts'
 
 export interface AppDeps {
   log: Logger
@@ -52,6 +52,8 @@ export interface AppDeps {
   /** What all bodies together may take. */
   bodyRoom: BodyRoom
   maxConnections: number
+  /** Through which requests to a source go on. */
+  turnstile: Turnstile
   /** Who may come in, by every door of a source. */
   door: Omit<AdmitDeps, 'limitRate' | 'metrics'>
   rateLimit: RateLimitOptions
@@ -69,6 +71,7 @@ export const buildApp = async ({
   proxyHops,
   bodyRoom,
   maxConnections,
+  turnstile,
   door,
   rateLimit,
   metrics,
@@ -140,7 +143,6 @@ export const buildApp = async ({
 
   app.decorateRequest('facts')
   app.decorateRequest('response')
-  app.decorateRequest('completeAt')
   app.addHook('onRequest', (request, reply, done) => {
     begin(request, reply)
     done()
@@ -154,7 +156,7 @@ export const buildApp = async ({
     }
     done()
   })
-  readBodies(app, bodyRoom, createTurnstile(BODIES_A_TURN))
+  readBodies(app, bodyRoom)
   capConnections(app.server, maxConnections, log)
   closeConnections(app, { idleMs: IDLE_GRACE_MS, endMs: REQUEST_TIMEOUT_MS })
   app.setErrorHandler(answerError)
@@ -167,9 +169,12 @@ export const buildApp = async ({
   const admit = createAdmit({ ...door, limitRate, metrics })
   await app.register(async (routes) => {
     const refuseOthers = refuseOtherMethods(routes)
-    registerWebhooks(routes, { ...webhooks, admit, metrics, log })
-    registerValidate(routes, { findFormat: webhooks.findFormat, admit, log })
-    registerDeliveries(routes, { ...deliveries, admit })
+    await routes.register(async (doors) => {
+      takeTurns(doors, turnstile)
+      registerWebhooks(doors, { ...webhooks, admit, metrics, log })
+      registerValidate(doors, { findFormat: webhooks.findFormat, admit, log })
+      registerDeliveries(doors, { ...deliveries, admit })
+    })
     registerHealth(routes, health)
     refuseOthers()
   })

@@ -3,7 +3,6 @@ import type { BodyRoom } from './body-room.ts'
 import { Refusal } from './errors.ts'
 import { MAX_BODY_BYTES } from './limits.ts'
 import './request-facts.ts'
-import type { Turnstile } from './turnstile.ts'
 
 /** What a piece of a body costs beside its bytes: a megabyte in pieces of one byte is a hundred megabytes of them. */
 const PIECE_BYTES = 128
@@ -11,12 +10,11 @@ const PIECE_BYTES = 128
 /**
  * Every body of `app` as the bytes that came, whatever it says it is: who may send is decided before what it means.
  * It takes part in `room` until its request is over; the sender of one that is turned out is answered 503
- * `GATEWAY_BUSY`, of one that is too large 413. What still comes of either is read away and forgotten. One that is
- * complete goes on when it is its turn at `turnstile`.
+ * `GATEWAY_BUSY`, of one that is too large 413. What still comes of either is read away and forgotten.
  *
  * Fastify's own reader would do with a hook in front that counts, at two listeners and a copy of the body more.
  */
-export const readBodies = (app: FastifyInstance, room: BodyRoom, turnstile: Turnstile): void => {
+export const readBodies = (app: FastifyInstance, room: BodyRoom): void => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (request, payload, done) => {
     if (Number(request.headers['content-length']) > MAX_BODY_BYTES) return done(tooLarge())
@@ -41,13 +39,15 @@ export const readBodies = (app: FastifyInstance, room: BodyRoom, turnstile: Turn
       if (isOver) return
       isOver = true
       guest.complete()
-      request.completeAt = performance.now()
       const [first] = pieces
-      const body = first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces, bytes)
-      turnstile(() => done(null, body))
+      done(null, first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces, bytes))
     })
     payload.on('error', refuse)
-    request.response.on('close', guest.leave)
+    request.response.on('close', () => {
+      guest.leave()
+      pieces.length = 0
+      request.body = undefined // who still waits in line would hold on to it, and nobody would count it
+    })
   })
 }
 

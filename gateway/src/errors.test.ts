@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { REFUSALS } from './errors.ts'
+import { Refusal, REFUSALS } from './errors.ts'
 
 it('docs/gateway.md lists every code with its status', () => {
   const manual = readFileSync(new URL('../../docs/gateway.md', import.meta.url), 'utf8')
@@ -9,4 +9,9 @@ it('docs/gateway.md lists every code with its status', () => {
   )
   const codes = Object.entries(REFUSALS).map(([code, { status }]) => `${status} ${code}`)
   expect(rows.toSorted()).toEqual(codes.toSorted())
+})
+
+it('a refusal knows no place in the code, and what comes after it does', () => {
+  expect(new Refusal('ROUTE_UNKNOWN', 'No.').stack).not.toMatch(/\n\s+at /)
+  expect(new Error('a fault').stack).toMatch(/\n\s+at /)
 })

@@ -90,8 +90,11 @@ export class Refusal extends SluiceError {
     // What is refused is not a fault: nobody reads where, and to find it out is a tenth of what a forgery costs us.
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
-    super(code, detail, details)
-    Error.stackTraceLimit = stackTraceLimit
+    try {
+      super(code, detail, details)
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
+    }
     this.index = details.index
     this.position = details.position
     this.allow = details.allow

@@ -24,7 +24,7 @@ import { GatewayConfigSchema } from './config.ts'
 import { createFindDelivery } from './deliveries.ts'
 import { createDuplicates } from './duplicates/duplicates.ts'
 import { createKeyUsage } from './key-usage.ts'
-import { CONFIRM_MS } from './limits.ts'
+import { BEGUN_A_TURN, CONFIRM_MS, MAX_IN_LINE } from './limits.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createOutbox } from './outbox/outbox.ts'
 import { createRelay } from './outbox/relay.ts'
@@ -34,6 +34,7 @@ import { createRefusals } from './refusals/refusals.ts'
 import { createSourceStore, prepareSourceStore } from './source-store.ts'
 import { createSources } from './sources.ts'
 import { createThrottle } from './throttle/throttle.ts'
+import { createTurnstile } from './turnstile.ts'
 
 const config = orExitWithConfigProblems(() => loadConfig(GatewayConfigSchema))
 const log = createLogger({ service: 'gateway', level: config.LOG_LEVEL })
@@ -77,10 +78,12 @@ const start = async (): Promise<readonly Stopper[]> => {
     log
   })
   const bodyRoom = createBodyRoom(config.GATEWAY_MAX_BODIES_MIB * MIB)
+  const turnstile = createTurnstile({ aTurn: BEGUN_A_TURN, mostWaiting: MAX_IN_LINE })
   const metrics = createMetrics({
     readOutbox: () => outboxUsage(db.sql),
     gauges: {
       body_bytes: () => bodyRoom.heldBytes,
+      requests_waiting: () => turnstile.waiting,
       breaker_open: () => Number(breaker.isOpen),
       broker_ready: () => Number(publisher.status === 'ready')
     }
@@ -99,6 +102,7 @@ const start = async (): Promise<readonly Stopper[]> => {
     proxyHops: config.GATEWAY_PROXY_HOPS,
     bodyRoom,
     maxConnections: config.GATEWAY_MAX_CONNECTIONS,
+    turnstile,
     door: {
       sources,
       throttle: createThrottle(),

@@ -82,11 +82,18 @@ describe('publishing messages', () => {
     expect(performance.now() - startedAt).toBeLessThan(500)
   })
 
-  it('sends nothing when no time is left', async () => {
-    const publisher = publisherOf([])
-    expect(await publishWith(publisher)([message(0)], -1)).toEqual([failed(0, 'BROKER_SATURATED')])
-    expect(publisher.sent).toEqual([])
-  })
+  it.each([-1, 0, 99])(
+    'sends nothing when %d ms are left: a late confirm would pass for silence',
+    async (leftMs) => {
+      const breaker = createBreaker()
+      const publisher = publisherOf(['PUBLISH_UNKNOWN'])
+      expect(await publishWith(publisher, breaker)([message(0)], leftMs)).toEqual([
+        failed(0, 'BROKER_SATURATED')
+      ])
+      expect(publisher.sent).toEqual([])
+      expect(breaker.isOpen).toBe(false)
+    }
+  )
 
   it('opens the breaker on silence and closes it on any answer', async () => {
     const breaker = createBreaker({ probeEveryMs: 0 })

@@ -2,7 +2,7 @@ import { PublishError, type Publisher } from '@sluice/shared/broker'
 import type { OutgoingMessage } from '@sluice/shared/envelope'
 import { toError } from '@sluice/shared/errors'
 import type { Breaker } from './breaker.ts'
-import { CONFIRM_MS } from './limits.ts'
+import { CONFIRM_MS, LEAST_CONFIRM_MS } from './limits.ts'
 
 /** A message the broker refused, or did not say in time that it took. */
 export interface Unconfirmed {
@@ -34,7 +34,7 @@ export const createPublish =
     const { status } = publisher
     if (status === 'down') return none(new PublishError('BROKER_DOWN', 'no connection to the broker'))
     if (status === 'blocked') return none(new PublishError('BROKER_BLOCKED', 'the broker blocks publishing'))
-    if (confirmMs <= 0) return none(noRoom())
+    if (confirmMs < LEAST_CONFIRM_MS) return none(noRoom())
     if (!breaker.admit()) return none(new PublishError('BROKER_DOWN', 'the broker has not answered lately'))
 
     const options = { wait: true, waitMs: Math.floor(withinMs) - confirmMs, timeoutMs: confirmMs }

@@ -27,7 +27,5 @@ declare module 'fastify' {
     facts: RequestFacts
     /** What it is answered on; its `close` says that the request is over, however it ended. */
     response: ServerResponse
-    /** When its body was complete, of `performance.now()`. */
-    completeAt: number | undefined
   }
 }

@@ -76,7 +76,7 @@ export const createMetrics = ({ readOutbox, gauges = {} }: MetricsOptions): Metr
   })
   const inHand = new Gauge({
     name: 'sluice_gateway_requests_in_flight',
-    help: 'Requests in hand, from the last byte of the body to the answer',
+    help: 'Deliveries in hand, from their turn to the answer',
     registers
   })
   for (const phase of PHASES) failures.inc({ phase }, 0)

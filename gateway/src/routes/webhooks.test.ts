@@ -5,6 +5,8 @@ import { findFormat, type Format } from '@sluice/shared/formats'
 import { createLogger } from '@sluice/shared/log'
 import type { Event } from '../duplicates/duplicates.ts'
 import type { Source } from '../source-store.ts'
+import { takeTurns } from '../take-turns.ts'
+import { createTurnstile } from '../turnstile.ts'
 import { registerWebhooks } from './webhooks.ts'
 
 const SOURCE: Source = {
@@ -34,9 +36,12 @@ const createDoor = (format: Format) => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.decorateRequest('facts')
-  app.addHook('onRequest', async (request) => {
+  app.decorateRequest('response')
+  app.addHook('onRequest', async (request, reply) => {
     request.facts = {}
+    request.response = reply.raw
   })
+  takeTurns(app, createTurnstile({ aTurn: 1, mostWaiting: 10 }))
   registerWebhooks(app, {
     admit: {
       identify: async ({ headers }) => {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { recordHash, type Envelope } from '@sluice/shared/envelope'
 import type { Format } from '@sluice/shared/formats'
 import type { Logger } from '@sluice/shared/log'
-import { nowMicros, type Micros } from '@sluice/shared/time'
+import type { Micros } from '@sluice/shared/time'
 import { paused, type Accept } from '../accept.ts'
 import type { Admit, DoorRequest, DoorRoute } from '../admit.ts'
 import { readBody, type ReadBody, type SplitRecord } from '../bodies/index.ts'
@@ -46,8 +46,8 @@ const receive = async (
   reply: FastifyReply
 ): Promise<Accepted | Duplicate | FastifyReply> => {
   const { headers, body = Buffer.alloc(0), facts } = request
-  const budget = startBudget(request.completeAt)
-  const receivedAt = nowMicros()
+  const budget = startBudget(request.arrival.steadyMs)
+  const receivedAt = request.arrival.at
   facts.bytes = body.length
 
   const { source, authentication } = await admit.identify(request)

@@ -3,43 +3,39 @@ import type { Writable } from 'node:stream'
 /** So much is worth a write of its own: the broker begins with it while the turn goes on. */
 const PIECE_BYTES = 16_384
 
-/** What is published on the channels of one connection, on its way to the socket. */
-export interface Pieces {
-  /** Whole frames, which nothing may come between. They leave with others of this turn, or once there is enough of them. */
-  add: (frames: Buffer) => void
-  /** Whoever writes to the socket by another way lets what was added before go first. */
-  flush: () => void
-}
+/** Writes whole frames, which nothing may come between. */
+export type WriteFrames = (frames: Buffer) => void
 
-/** The socket of a connection may end at any time; what was added is lost then, as is what it had not sent yet. */
-export const createPieces = (socket: Writable): Pieces => {
-  let waiting: Buffer[] = []
-  let bytes = 0
+/**
+ * What is published on the channels of one connection leaves in pieces of 16 KB, and with the end of a turn. It stands in
+ * the socket's own line from the first moment, so nothing that is written by another way comes before it. A socket that
+ * has ended takes nothing: what it did not send is lost, and whoever waits for an answer hears that it has none.
+ */
+export const createPieces = (socket: Writable): WriteFrames => {
+  let isCorked = false
   let isTurnEnding = false
 
-  const flush = (): void => {
-    if (waiting.length === 0) return
-    const leaving = waiting
-    waiting = []
-    bytes = 0
-    if (!socket.writable) return
-    socket.cork()
-    for (const frames of leaving) socket.write(frames)
+  const leave = (): void => {
+    if (!isCorked) return
+    isCorked = false
     socket.uncork()
   }
+  const endTurn = (): void => {
+    isTurnEnding = false
+    leave()
+  }
 
-  return {
-    add: (frames) => {
-      waiting.push(frames)
-      bytes += frames.length
-      if (bytes >= PIECE_BYTES) return flush()
-      if (isTurnEnding) return
+  return (frames) => {
+    if (!socket.writable) return
+    if (!isCorked) {
+      isCorked = true
+      socket.cork()
+    }
+    if (!isTurnEnding) {
       isTurnEnding = true
-      setImmediate(() => {
-        isTurnEnding = false
-        flush()
-      })
-    },
-    flush
+      setImmediate(endTurn)
+    }
+    socket.write(frames)
+    if (socket.writableLength >= PIECE_BYTES) leave()
   }
 }

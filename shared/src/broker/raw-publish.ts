@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import type { ConfirmChannel } from 'amqplib'
 import type { OutgoingMessage } from '../envelope.ts'
-import { createPieces, type Pieces } from './pieces.ts'
+import { createPieces, type WriteFrames } from './pieces.ts'
 import { encodePublish } from './publish-frames.ts'
 
 /** What `ConfirmChannel.publish` of amqplib 2.3 is made of, and does not tell its types. */
@@ -35,7 +35,8 @@ const isRaw = (channel: object): channel is RawChannel =>
  * Messages of a channel leave in the order they were published, whichever way each takes: the broker numbers what it
  * confirms by the order it came in, so two that change places would each be told of the other.
  *
- * @returns whether the channel's buffer has room for more; what goes past it is bounded by the window of the publisher
+ * @returns whether the channel's buffer has room for more: always, of what goes past it and is bounded by the window of
+ *   the publisher
  * @throws IllegalOperationError when the channel is closed
  */
 export const publishOn = (
@@ -70,24 +71,20 @@ const writeFrames = (
   const { frameMax, stream } = connection
   const buffer = connection.channels?.[ch]?.buffer
   if (buffer === undefined || !(stream instanceof Duplex) || !(frameMax > 0)) return undefined
-  const pieces = piecesOf(stream)
   const frames = encodePublish(message, mandatory, { channel: ch, frameMax })
-  if (frames === undefined) {
-    pieces.flush() // amqplib's way is the longer one
-    return undefined
-  }
+  if (frames === undefined) return undefined
   connection.sentSinceLastCheck = true
   if (!isEmpty(buffer)) return buffer.write(frames)
-  pieces.add(frames)
+  piecesOf(stream)(frames)
   return true
 }
 
 /** Nothing that was published before is still on amqplib's way. */
 const isEmpty = (buffer: Duplex): boolean => buffer.readableLength === 0 && buffer.writableLength === 0
 
-const piecesBySocket = new WeakMap<Duplex, Pieces>()
+const piecesBySocket = new WeakMap<Duplex, WriteFrames>()
 
-const piecesOf = (socket: Duplex): Pieces => {
+const piecesOf = (socket: Duplex): WriteFrames => {
   let pieces = piecesBySocket.get(socket)
   if (pieces === undefined) {
     pieces = createPieces(socket)
