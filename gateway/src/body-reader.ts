@@ -46,7 +46,6 @@ export const readBodies = (app: FastifyInstance, room: BodyRoom): void => {
     request.response.on('close', () => {
       guest.leave()
       pieces.length = 0
-      request.body = undefined // who still waits in line would hold on to it, and nobody would count it
     })
   })
 }

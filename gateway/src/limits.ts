@@ -45,7 +45,9 @@ export const OUTBOX_MAX_BYTES = 256 * 1024 * 1024
 export const BEGUN_A_TURN = 32
 /** With more in line, only a connection that has no request there may bring one; what others bring is 503. */
 export const MAX_IN_LINE = 2_000
-/** With less time left the broker is not asked: it would answer too late, and be taken for silent. */
+/** Who waited longer is 503: hardly any time would be left for the broker, and the work would be for nothing. */
+export const LONGEST_IN_LINE_MS = 400
+/** With less time left the broker is not asked: it would answer too late. */
 export const LEAST_CONFIRM_MS = 100
 
 /** Slower senders are cut: headers, then the whole request with its body. */

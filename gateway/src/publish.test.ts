@@ -106,6 +106,12 @@ describe('publishing messages', () => {
     expect(breaker.isOpen).toBe(false)
   })
 
+  it('takes nothing for silence that it had little time to wait for', async () => {
+    const breaker = createBreaker()
+    await publishWith(publisherOf(['PUBLISH_UNKNOWN']), breaker)([message(0)], 150)
+    expect(breaker.isOpen).toBe(false)
+  })
+
   it('asks no broker that has not answered lately', async () => {
     const breaker = createBreaker()
     breaker.silent()

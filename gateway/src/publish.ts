@@ -45,19 +45,28 @@ export const createPublish =
       if (error !== undefined) unconfirmed.push({ index, error })
     }
     if (unconfirmed.length === 0) breaker.answered()
-    else tell(breaker, unconfirmed, messages.length)
+    else
+      tell(breaker, unconfirmed, { published: messages.length, wasPatient: confirmMs >= mostConfirmMs / 2 })
     return unconfirmed
   }
 
 const confirmed = (): undefined => undefined
 
-/** What the breaker learns: one silence opens it, any answer closes it, a message that was never sent says nothing. */
-const tell = (breaker: Breaker, unconfirmed: readonly Unconfirmed[], published: number): void => {
+/**
+ * What the breaker learns: one silence opens it, any answer closes it; a message that was never sent says nothing, nor does
+ * a silence that was not waited for.
+ */
+const tell = (
+  breaker: Breaker,
+  unconfirmed: readonly Unconfirmed[],
+  { published, wasPatient }: { published: number; wasPatient: boolean }
+): void => {
   const codes = new Set(
     unconfirmed.map(({ error }) => (error instanceof PublishError ? error.code : undefined))
   )
-  if (codes.has('PUBLISH_UNKNOWN')) breaker.silent()
-  else if (unconfirmed.length < published || codes.has('PUBLISH_NACKED') || codes.has('PUBLISH_RETURNED')) {
+  if (codes.has('PUBLISH_UNKNOWN')) {
+    if (wasPatient) breaker.silent()
+  } else if (unconfirmed.length < published || codes.has('PUBLISH_NACKED') || codes.has('PUBLISH_RETURNED')) {
     breaker.answered()
   }
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { nowMicros, type Micros } from '@sluice/shared/time'
 import { Refusal } from './errors.ts'
+import { LONGEST_IN_LINE_MS } from './limits.ts'
 import './request-facts.ts'
 import type { Turnstile } from './turnstile.ts'
 
@@ -18,23 +19,34 @@ declare module 'fastify' {
 }
 
 /**
- * Requests to the routes of `app` begin when it is their turn at `turnstile`, where each connection has its own; when the
- * line is too long for more of one, they are answered 503 `GATEWAY_BUSY`. Of one whose sender has hung up meanwhile nothing
- * is done.
+ * Requests to the routes of `app` begin when it is their turn at `turnstile`, where each connection has its own. When the
+ * line is too long for more of one, or it has taken too long, they are answered 503 `GATEWAY_BUSY`. Of one whose sender has
+ * hung up meanwhile nothing is done.
  */
 export const takeTurns = (app: FastifyInstance, turnstile: Turnstile): void => {
   app.decorateRequest('arrival')
   app.addHook('preValidation', (request, _reply, done) => {
-    request.arrival = { at: nowMicros(), steadyMs: performance.now() }
-    const isInLine = turnstile.enter(request.raw.socket, () => {
-      if (!request.response.destroyed) done()
-    })
-    if (!isInLine) done(busy())
+    const steadyMs = performance.now()
+    const { socket } = request.raw
+    request.arrival = { at: nowMicros(), steadyMs }
+    let isWaiting = true
+    const begin = (): void => {
+      isWaiting = false
+      if (socket.destroyed) return
+      if (performance.now() - steadyMs > LONGEST_IN_LINE_MS) done(busy())
+      else done()
+    }
+    if (!turnstile.enter(socket, begin)) return done(busy())
+    if (isWaiting) {
+      request.response.once('close', () => {
+        if (isWaiting) request.body = undefined // no longer counted, so it may not be kept
+      })
+    }
   })
 }
 
 const busy = (): Refusal =>
   new Refusal(
     'GATEWAY_BUSY',
-    'Too many requests of your connection wait already. Nothing was stored; send the same request again.'
+    'Too many requests wait already. Nothing was stored; send the same request again.'
   )

@@ -6,9 +6,9 @@
 export interface Turnstile {
   /**
    * Calls `begin` at once or when it is its turn. Who brings one at a time is always taken, and waits for one of each
-   * other; what somebody brings beside what he has in line is in the way of nobody else.
+   * other, however many those brought.
    *
-   * @returns false when the line is too long for more of the same: `begin` is never called then
+   * @returns false when the line is too long for another one of `who`: `begin` is never called then
    */
   enter: (who: object, begin: () => void) => boolean
   readonly waiting: number
