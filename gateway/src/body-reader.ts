@@ -46,6 +46,9 @@ export const readBodies = (app: FastifyInstance, room: BodyRoom): void => {
     request.response.on('close', () => {
       guest.leave()
       pieces.length = 0
+      // A request that is done with may outlive many collections, and a body keeps all that arrived with it, 64 KB. Whoever
+      // is at work on one whose sender has hung up still needs it.
+      if (request.response.writableFinished || request.isInLine) request.body = undefined
     })
   })
 }

@@ -15,6 +15,8 @@ export interface Arrival {
 declare module 'fastify' {
   interface FastifyRequest {
     arrival: Arrival
+    /** It waits for its turn. */
+    isInLine: boolean
   }
 }
 
@@ -25,23 +27,21 @@ declare module 'fastify' {
  */
 export const takeTurns = (app: FastifyInstance, turnstile: Turnstile): void => {
   app.decorateRequest('arrival')
+  app.decorateRequest('isInLine', false)
   app.addHook('preValidation', (request, _reply, done) => {
     const steadyMs = performance.now()
     const { socket } = request.raw
     request.arrival = { at: nowMicros(), steadyMs }
-    let isWaiting = true
+    request.isInLine = true
     const begin = (): void => {
-      isWaiting = false
+      request.isInLine = false
       if (socket.destroyed) return
       if (performance.now() - steadyMs > LONGEST_IN_LINE_MS) done(busy())
       else done()
     }
-    if (!turnstile.enter(socket, begin)) return done(busy())
-    if (isWaiting) {
-      request.response.once('close', () => {
-        if (isWaiting) request.body = undefined // no longer counted, so it may not be kept
-      })
-    }
+    if (turnstile.enter(socket, begin)) return
+    request.isInLine = false
+    done(busy())
   })
 }
 
