@@ -45,10 +45,9 @@ export const readBodies = (app: FastifyInstance, room: BodyRoom): void => {
     payload.on('error', refuse)
     request.response.on('close', () => {
       guest.leave()
-      pieces.length = 0
-      // A request that is done with may outlive many collections, and a body keeps all that arrived with it, 64 KB. Whoever
-      // is at work on one whose sender has hung up still needs it.
-      if (request.response.writableFinished || request.isInLine) request.body = undefined
+      if (!request.isInLine) return
+      pieces.length = 0 // what is no longer counted may not be kept; who is at work on it still needs it
+      request.body = undefined
     })
   })
 }
